@@ -1,0 +1,209 @@
+"""What each card shows: frozen views, filled by the dialogs, drawn by the card functions.
+
+Times are datetimes in UTC. Every string that comes from the tenant or a person is plain text here; the card
+functions escape it. A card function never reads a clock: what depends on now (an age) is in the view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Tone(StrEnum):
+    """How a line should look; never the only bearer of a meaning."""
+
+    ATTENTION = "attention"
+    GOOD = "good"
+    NEUTRAL = "neutral"
+    WARNING = "warning"
+
+
+class ButtonStyle(StrEnum):
+    """Adaptive Card action styles."""
+
+    DEFAULT = "default"
+    DESTRUCTIVE = "destructive"
+    POSITIVE = "positive"
+
+
+@dataclass(frozen=True)
+class Button:
+    """One Action.Execute. It carries only a version, `id` and `nonce`; the server knows the rest."""
+
+    title: str
+    verb: str
+    id: str
+    nonce: str
+    style: ButtonStyle = ButtonStyle.DEFAULT
+
+
+@dataclass(frozen=True)
+class PersonLine:
+    """An account as a responder must recognise it."""
+
+    name: str
+    upn: str
+    object_id: str
+    department: str | None = None
+    job_title: str | None = None
+    kinds: tuple[str, ...] = ()  # "Cloud account", "Privileged: Global Administrator", "VIP", …
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One playbook step. `state` is one of the playbook's states or "running", "waiting", "planned"."""
+
+    title: str
+    state: str
+    tone: Tone
+    reason: str = ""
+    who: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ChangeLine:
+    """One exact change: what, from what, to what."""
+
+    step_title: str
+    what: str
+    before: str
+    after: str
+    undo: str  # "Can be undone." or the honest reason why not
+
+
+@dataclass(frozen=True)
+class ApprovalBox:
+    """The approval that is being waited for, or was last decided."""
+
+    title: str  # "Lock Megan Bowen"
+    state: str  # "waiting", "approved", "refused", "expired", "void", "cancelled"
+    requester: str
+    rule: str  # plain words: "The person who asked must confirm." …
+    expires_at: datetime | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    waiting_for: tuple[str, ...] = ()  # names of who may decide, shortest useful list
+
+
+@dataclass(frozen=True)
+class IncidentView:
+    """The headline card: one per incident, edited in place."""
+
+    number: str  # "IR-0007"
+    phase: str  # "Prepare", "Lock", …, "Closed"
+    subject: PersonLine
+    opened_by: str
+    opened_at: datetime
+    age: str  # "12 min"
+    next_step: str  # one sentence: what is next, and for whom
+    next_tone: Tone
+    steps: tuple[StepLine, ...] = ()
+    changes: tuple[ChangeLine, ...] = ()
+    warnings: tuple[str, ...] = ()
+    approval: ApprovalBox | None = None
+    buttons: tuple[Button, ...] = ()
+    notice: str | None = None  # one line for the person who clicked
+    refresh: Button | None = None  # sent as the card's refresh action
+    refresh_for: tuple[str, ...] = ()  # Teams user ids, at most 60
+
+
+@dataclass(frozen=True)
+class ApprovalView:
+    """The approval card in an approver's personal chat."""
+
+    incident_number: str
+    subject: PersonLine
+    approval: ApprovalBox
+    changes: tuple[ChangeLine, ...]
+    warnings: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class ChoiceView:
+    """Several accounts fit: pick one. The input's id is `choice`, its value the position as text, from "0"."""
+
+    sought: str
+    people: tuple[PersonLine, ...]
+    more: int  # how many more fit that are not listed
+    button: Button
+
+
+@dataclass(frozen=True)
+class NearestView:
+    """Nobody fits; these come nearest."""
+
+    sought: str
+    people: tuple[PersonLine, ...]
+    complete: bool  # False where the search could not look everywhere
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """One command in the help."""
+
+    usage: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class HelpView:
+    """The commands, and what to do first."""
+
+    bot_name: str
+    commands: tuple[CommandLine, ...]
+    unknown: str | None = None  # what was typed, where it was no command
+
+
+@dataclass(frozen=True)
+class RoleLine:
+    """One role and why the person has it, or has it not."""
+
+    role: str
+    held: bool
+    why: str
+    allows: str
+
+
+@dataclass(frozen=True)
+class WhoAmIView:
+    """Who I am to IRBot, and what I may do."""
+
+    person: PersonLine
+    roles: tuple[RoleLine, ...]
+    note: str | None = None  # "You are the subject of an open incident…"
+
+
+@dataclass(frozen=True)
+class IncidentLine:
+    """One incident in a list."""
+
+    number: str
+    subject: str
+    phase: str
+    next_step: str
+    opened_at: datetime
+    age: str
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class IncidentsView:
+    """The open incidents, newest first."""
+
+    incidents: tuple[IncidentLine, ...]
+    more: int
+
+
+@dataclass(frozen=True)
+class ProblemView:
+    """Something is refused or did not work: what, and what to do next."""
+
+    title: str
+    what: str
+    next_step: str
+    correlation_id: str | None = None

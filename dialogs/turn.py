@@ -1,0 +1,78 @@
+"""What crosses the border between `bot/` and the dialogs: the project's own small types for a turn.
+
+All are plain data, so that a turn can be stored as a row before anything is done about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.channel import Actor, Card, Conversation
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A person named by @mention, other than the bot."""
+
+    name: str
+    teams_id: str
+    object_id: str | None
+
+
+@dataclass(frozen=True)
+class Message:
+    """Text that a person wrote to the bot. `text` is without the bot's own mention, NFKC, one space between words.
+
+    A mentioned person stands in `text` as `@{index}` into `mentions`.
+    """
+
+    actor: Actor
+    conversation: Conversation
+    activity_id: str
+    text: str
+    mentions: tuple[Mention, ...] = ()
+    locale: str | None = None
+
+
+@dataclass(frozen=True)
+class Click:
+    """A press of a card's button. `id` and `nonce` are what the card carried; `inputs` what the person typed.
+
+    All of it is client input: only `actor` and `conversation` come from the authenticated activity.
+    """
+
+    actor: Actor
+    conversation: Conversation
+    activity_id: str
+    verb: str
+    version: int
+    id: str
+    nonce: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The bot was added to a conversation, or a person opened their personal chat with it. Comes more than once."""
+
+    actor: Actor | None
+    conversation: Conversation
+    members: tuple[Actor, ...] = ()
+
+
+@dataclass(frozen=True)
+class CardAnswer:
+    """A click is answered with this card, shown in the place of the card that was clicked."""
+
+    card: Card
+
+
+@dataclass(frozen=True)
+class TextAnswer:
+    """A click is answered with a short text; the card stays as it is."""
+
+    text: str
+
+
+Answer = CardAnswer | TextAnswer

@@ -1,0 +1,65 @@
+"""What services and dialogs need of a chat channel: the one protocol through which things reach people.
+
+`bot/messenger.py` implements it on the Bot Framework. Cards are plain JSON dicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+Card = dict[str, Any]
+
+
+class ConversationKind(StrEnum):
+    """Where people talk, in Teams' own words."""
+
+    CHANNEL = "channel"
+    GROUP = "groupChat"
+    PERSONAL = "personal"
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A place to post to. For a channel thread `id` carries Teams' `;messageid=…` suffix."""
+
+    id: str
+    kind: ConversationKind
+    service_url: str
+    tenant_id: str
+    team_id: str | None = None
+    channel_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, as the authenticated activity says: `object_id` is the Entra object id and the only key."""
+
+    object_id: str
+    name: str
+    teams_id: str
+
+
+class Channel(Protocol):
+    """Posts and edits; every call has a time-out and Teams' own retry rule inside.
+
+    Raises NotFound (the conversation or message is gone), NotAllowed (blocked, not installed, disabled by an
+    administrator), Throttled, UpstreamDown (surely not sent) or UnknownOutcome (maybe sent).
+    """
+
+    async def post_card(self, where: Conversation, card: Card, summary: str) -> str:
+        """Posts a card alone and returns its activity id. `summary` is what notifications show."""
+        ...
+
+    async def edit_card(self, where: Conversation, activity_id: str, card: Card, summary: str) -> None:
+        """Replaces a card that we posted."""
+        ...
+
+    async def post_text(self, where: Conversation, text: str) -> str:
+        """Posts plain text (escaped by the caller's rules; no markup) and returns its activity id."""
+        ...
+
+    async def open_personal(self, object_id: str, service_url: str, tenant_id: str) -> Conversation:
+        """The personal chat with this person, created where there is none."""
+        ...

@@ -1,0 +1,166 @@
+"""Every setting of IRBot, read once from the environment (`IRBOT_…`). Nothing else reads the environment.
+
+An unknown `IRBOT_` name stops the start: a typo must not silently leave a safety setting at its default.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PREFIX = "IRBOT_"
+
+
+def _split(value: object) -> object:
+    """Lists are written with commas; JSON is not asked of an administrator."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Cloud(StrEnum):
+    """The Microsoft clouds. Every base URL is derived from it, and each can be set by hand."""
+
+    CHINA = "china"
+    DOD = "dod"
+    GCC_HIGH = "gcc-high"
+    GLOBAL = "global"
+
+
+_BASES: dict[Cloud, dict[str, str]] = {
+    Cloud.GLOBAL: {
+        "login_url": "https://login.microsoftonline.com",
+        "graph_url": "https://graph.microsoft.com",
+        "exchange_url": "https://outlook.office365.com",
+        "bot_openid_url": "https://login.botframework.com/v1/.well-known/openidconfiguration",
+        "bot_issuer": "https://api.botframework.com",
+        "bot_scope": "https://api.botframework.com/.default",
+    },
+    Cloud.GCC_HIGH: {
+        "login_url": "https://login.microsoftonline.us",
+        "graph_url": "https://graph.microsoft.us",
+        "exchange_url": "https://outlook.office365.us",
+        "bot_openid_url": "https://login.botframework.azure.us/v1/.well-known/openidconfiguration",
+        "bot_issuer": "https://api.botframework.us",
+        "bot_scope": "https://api.botframework.us/.default",
+    },
+    Cloud.DOD: {
+        "login_url": "https://login.microsoftonline.us",
+        "graph_url": "https://dod-graph.microsoft.us",
+        "exchange_url": "https://outlook-dod.office365.us",
+        "bot_openid_url": "https://login.botframework.azure.us/v1/.well-known/openidconfiguration",
+        "bot_issuer": "https://api.botframework.us",
+        "bot_scope": "https://api.botframework.us/.default",
+    },
+    Cloud.CHINA: {
+        "login_url": "https://login.partner.microsoftonline.cn",
+        "graph_url": "https://microsoftgraph.chinacloudapi.cn",
+        "exchange_url": "https://partner.outlook.cn",
+        "bot_openid_url": "https://login.botframework.azure.cn/v1/.well-known/openidconfiguration",
+        "bot_issuer": "https://api.botframework.azure.cn",
+        "bot_scope": "https://api.botframework.azure.cn/.default",
+    },
+}
+_SERVICE_URLS: dict[Cloud, tuple[str, ...]] = {
+    Cloud.GLOBAL: ("https://smba.trafficmanager.net/",),
+    Cloud.GCC_HIGH: ("https://smba.infra.gcch.teams.microsoft.us/", "https://smba.infra.gov.teams.microsoft.us/"),
+    Cloud.DOD: ("https://smba.infra.dod.teams.microsoft.us/", "https://smba.infra.gov.teams.microsoft.us/"),
+    Cloud.CHINA: ("https://smba.partner.infra.teams.microsoft.cn/", "https://smba.infra.teams.microsoftonline.cn/"),
+}
+
+
+class Settings(BaseSettings):
+    """All settings, with units in the names. Lists are comma-separated."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
+
+    # Who we are
+    tenant_id: str = Field(min_length=1)
+    app_id: str = Field(min_length=1)
+    app_secret: SecretStr | None = None
+    certificate_file: Path | None = None  # PEM with the private key and the certificate
+    bot_name: str = "IRBot"
+
+    # Where Microsoft is
+    cloud: Cloud = Cloud.GLOBAL
+    login_url: str = ""
+    graph_url: str = ""
+    exchange_url: str = ""
+    bot_openid_url: str = ""
+    bot_issuer: str = ""
+    bot_scope: str = ""
+    service_urls: Names = ()  # prefixes that the bot may answer to
+    ca_file: Path | None = None  # an extra certificate authority to trust
+
+    # Where we are
+    host: str = "127.0.0.1"
+    port: int = 3978
+    data_dir: Path = Path("var")
+    database_url: str = ""  # empty: SQLite in data_dir
+
+    # Who may do what: Entra group object ids, members counted transitively
+    responder_groups: Names = ()
+    approver_groups: Names = ()
+    communicator_groups: Names = ()
+    administrator_groups: Names = ()
+    use_app_roles: bool = False  # also honour the app roles IRBot.Responder, IRBot.Approver, …
+    allowed_teams: Names = ()  # team ids; empty: every team of the tenant
+
+    # Whom to protect: object ids of people and groups
+    vip_users: Names = ()
+    vip_groups: Names = ()
+    break_glass_users: Names = ()
+    break_glass_groups: Names = ()
+
+    # Approval rules that the organisation tightens or loosens: "step-id=second-person"
+    approval_rules: Names = ()
+    allow_loosening: Names = ()  # step ids whose rule may be loosened
+    approval_minutes: float = Field(default=30, gt=0)
+
+    # Patience
+    answer_seconds: float = Field(default=1.2, gt=0, le=5)
+    call_timeout_seconds: float = Field(default=30, gt=0)
+    verify_patience_seconds: float = Field(default=120, ge=0)
+    log_level: str = "INFO"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cloud_gives_the_bases(cls, values: dict[str, object]) -> dict[str, object]:
+        cloud = Cloud(str(values.get("cloud") or Cloud.GLOBAL))
+        for name, url in _BASES[cloud].items():
+            values[name] = values.get(name) or url
+        values["service_urls"] = values.get("service_urls") or _SERVICE_URLS[cloud]
+        return values
+
+    @model_validator(mode="after")
+    def _credentials_are_there(self) -> Self:
+        if self.app_secret is None and self.certificate_file is None:
+            raise ValueError(
+                "set IRBOT_CERTIFICATE_FILE (better) or IRBOT_APP_SECRET: IRBot never runs without credentials"
+            )
+        return self
+
+    @property
+    def sql_url(self) -> str:
+        """The SQLAlchemy URL of our own tables."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'irbot.sqlite'}"
+
+
+def load() -> Settings:
+    """Reads the environment. Raises ValueError that names every unknown or wrong setting."""
+    unknown = [
+        name
+        for name in os.environ
+        if name.startswith(_PREFIX) and name.removeprefix(_PREFIX).lower() not in Settings.model_fields
+    ]
+    if unknown:
+        raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+    return Settings()  # type: ignore[call-arg]  # the fields come from the environment
