@@ -1,0 +1,7 @@
+# The commands live in dev.py, so that they are the same on Windows (py dev.py demo).
+# Further arguments: make test ARGS="-k lock"
+PYTHON ?= python3
+
+.PHONY: demo test drill bench gallery lint
+demo test drill bench gallery lint:
+	@$(PYTHON) dev.py $@ $(ARGS)

@@ -1,0 +1,167 @@
+"""Prepares a virtual environment and hands over to it, so that one command works on a fresh machine.
+
+Standard library only. The syntax stays at Python 3.8, so that an older Python can still read the sentence
+that says which one is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".venv"
+PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+OLDEST = (3, 11)
+
+RUN = ("requirements.txt",)
+DEV = ("requirements.txt", "requirements-dev.txt")
+
+# What each command needs, and the commands that it hands over to, one after another.
+COMMANDS = {
+    "demo": (RUN, [["app.py", "demo"]]),
+    "test": (DEV, [["-m", "pytest"]]),
+    "drill": (RUN, [["app.py", "drill"]]),
+    "bench": (RUN, [["app.py", "bench"]]),
+    "gallery": (DEV, [["-m", "cards.gallery"]]),
+    "lint": (
+        DEV,
+        [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]],
+    ),
+    "ci-setup": (DEV, [["-m", "simulator.emulator"]]),
+}
+USAGE = "Usage: {python} dev.py " + "|".join(COMMANDS) + "  [further arguments are passed on]"
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command of COMMANDS; the answer is the exit code."""
+    if sys.version_info < OLDEST:
+        return complain(too_old(sys.version_info[:3]))
+    if not arguments or arguments[0] not in COMMANDS:
+        return complain(USAGE.format(python="py" if os.name == "nt" else "python3"))
+    needs, steps = COMMANDS[arguments[0]]
+    try:
+        prepare(needs)
+    except Failed as failure:
+        return complain(str(failure))
+    except KeyboardInterrupt:
+        return complain("Stopped. The next run goes on from here.")
+    if len(steps) == 1:
+        hand_over(steps[0] + arguments[1:])
+    # Every step runs even when an earlier one fails: one run shows all that is wrong.
+    return max([call(step) for step in steps])
+
+
+def too_old(version: tuple[int, ...]) -> str:
+    """The sentence for a Python that cannot run IRBot, with the command that can where there is one."""
+    sentence = "IRBot needs Python {}.{} or newer; this is Python {}.".format(*OLDEST, ".".join(map(str, version)))
+    newer = [name for name in ("python3.14", "python3.13", "python3.12", "python3.11") if shutil.which(name)]
+    if newer:
+        return f"{sentence} You have {newer[0]}: run `{newer[0]} dev.py` with the same arguments."
+    return sentence + " Install one and run the same command with it."
+
+
+class Failed(Exception):
+    """Preparing did not work; the text says why, for the person at the keyboard."""
+
+
+def prepare(needs: tuple[str, ...]) -> None:
+    """Makes the environment hold `needs`; does nothing when it already does."""
+    version = environment_version()
+    if version is None:
+        create()
+        version = environment_version()
+        if version is None:
+            raise Failed("The new virtual environment in .venv does not start. Delete the folder .venv and try again.")
+    if all(stamp(name).is_file() and stamp(name).read_text() == digest(name, version) for name in needs):
+        return
+    say("Installing what IRBot needs into .venv. This happens once and takes about a minute.")
+    install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for name in needs:
+        install += ["-r", str(ROOT / name)]
+    if subprocess.call(install, cwd=str(ROOT)) != 0:
+        raise Failed(
+            "The packages could not be installed; the reason is above."
+            " Without internet access, point pip at your mirror (PIP_INDEX_URL) and run the command again."
+        )
+    for name in needs:
+        stamp(name).write_text(digest(name, version))
+
+
+def environment_version() -> str | None:
+    """The Python version inside .venv; None where it is absent, broken or too old."""
+    if not PYTHON.exists():
+        return None
+    question = "import pip, sys; print('.'.join(map(str, sys.version_info[:3])))"
+    try:
+        answer = subprocess.run([str(PYTHON), "-c", question], stdout=subprocess.PIPE, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = answer.stdout.decode().strip()
+    return version if tuple(map(int, version.split(".")[:2])) >= OLDEST else None
+
+
+def create() -> None:
+    """Makes .venv anew from this Python."""
+    say("Creating the virtual environment .venv.")
+    try:
+        venv.create(str(ENVIRONMENT), clear=True, with_pip=True)
+    except subprocess.CalledProcessError:
+        # Debian and Ubuntu ship venv without pip's installer.
+        raise Failed(
+            "This Python cannot create virtual environments."
+            " On Debian or Ubuntu install the package python3-venv, then run the command again."
+        ) from None
+    except OSError as error:
+        raise Failed(f"The virtual environment .venv could not be created: {error}.") from None
+
+
+def stamp(name: str) -> Path:
+    """Where it is noted which content of `name` is installed."""
+    return ENVIRONMENT / f"{name}.installed"
+
+
+def digest(name: str, version: str) -> str:
+    """What a requirements file and the environment's Python come down to."""
+    return hashlib.sha256((ROOT / name).read_bytes() + version.encode()).hexdigest()
+
+
+def hand_over(step: list[str]) -> NoReturn:
+    """Becomes the command, so that Ctrl-C and the exit code are its own."""
+    sys.stdout.flush()
+    if os.name == "nt":
+        raise SystemExit(call(step))  # exec on Windows would return to the prompt at once
+    os.chdir(str(ROOT))
+    os.execv(str(PYTHON), [str(PYTHON), *step])
+
+
+def call(step: list[str]) -> int:
+    """Runs the command and waits for it, through Ctrl-C, which it receives as well."""
+    process = subprocess.Popen([str(PYTHON), *step], cwd=str(ROOT))
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def say(text: str) -> None:
+    """Tells the person at the keyboard."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> int:
+    """Tells why nothing was run; the exit code of that."""
+    sys.stderr.write(text + "\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
