@@ -1,0 +1,20 @@
+"""Pure functions: a frozen view in, an Adaptive Card 1.5 (plain JSON types) out. No clock, no I/O."""
+
+from cards.approval import approval_card
+from cards.help import help_card, whoami_card
+from cards.incident import incident_card
+from cards.incidents import incidents_card
+from cards.people import choice_card, nearest_card
+from cards.problems import notice_card, problem_card
+
+__all__ = [
+    "approval_card",
+    "choice_card",
+    "help_card",
+    "incident_card",
+    "incidents_card",
+    "nearest_card",
+    "notice_card",
+    "problem_card",
+    "whoami_card",
+]

@@ -108,6 +108,8 @@ class IncidentView:
     notice: str | None = None  # one line for the person who clicked
     refresh: Button | None = None  # sent as the card's refresh action
     refresh_for: tuple[str, ...] = ()  # Teams user ids, at most 60
+    lock: str | None = None  # whether the account is locked, in a few words: "Not locked", "Locked", "Partly locked: …"
+    lock_tone: Tone = Tone.NEUTRAL
 
 
 @dataclass(frozen=True)
@@ -207,3 +209,12 @@ class ProblemView:
     what: str
     next_step: str
     correlation_id: str | None = None
+
+
+@dataclass(frozen=True)
+class NoticeView:
+    """A short word to whoever reads: nothing is wrong and nothing is asked."""
+
+    title: str
+    text: str
+    tone: Tone = Tone.NEUTRAL

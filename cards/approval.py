@@ -1,0 +1,42 @@
+"""The approval card that an approver gets in their personal chat."""
+
+from __future__ import annotations
+
+from cards.elements import Card, Element, buttons, card, fitted, heading, section, small_print, spoken, text
+from cards.parts import approval, changes, person, warnings
+from cards.states import approval_look
+from cards.views import ApprovalView
+
+
+def approval_card(view: ApprovalView) -> Card:
+    """Draws what an approver must know before saying yes: on whom, what exactly, for whom, until when."""
+    return fitted(lambda limit: _draw(view, limit))
+
+
+def _draw(view: ApprovalView, limit: int) -> Card:
+    look, tone = approval_look(view.approval.state)
+    body: list[Element] = [
+        section(
+            [
+                text(view.incident_number, bold=True, subtle=True, spacing="none"),
+                *approval(view.approval),
+            ],
+            tone=tone,
+            bleed=True,
+        ),
+        section(person(view.subject), spacing="medium"),
+    ]
+    body += warnings(view.warnings, limit)
+    if view.changes:
+        body += [heading("This will change"), *changes(view.changes, limit)]
+    if view.notice:
+        body.append(text(view.notice, bold=True, spacing="medium"))
+    body += buttons(view.buttons)
+    body.append(small_print("Object id ", view.subject.object_id))
+    return card(
+        body,
+        says=spoken(
+            f"{look.word}: {view.approval.title} ({view.subject.upn}), {view.incident_number}.",
+            f"Asked for by {view.approval.requester}.",
+        ),
+    )

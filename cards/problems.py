@@ -1,0 +1,33 @@
+"""The one place where a refusal or a fault becomes a card; and the plain notice beside it."""
+
+from __future__ import annotations
+
+from cards.elements import Card, Element, card, fitted, section, small_print, spoken, text
+from cards.states import TONE_SYMBOLS
+from cards.views import NoticeView, ProblemView, Tone
+
+
+def problem_card(view: ProblemView) -> Card:
+    """Says what does not work and what to do next."""
+    symbol = TONE_SYMBOLS[Tone.WARNING]
+    body: list[Element] = [
+        section(
+            [
+                text(f"{symbol} ", view.title, bold=True, size="medium", style="heading"),
+                text(view.what),
+            ],
+            tone=Tone.WARNING,
+            bleed=True,
+        ),
+        text("Next: ", view.next_step, bold=True),
+    ]
+    if view.correlation_id:
+        body.append(small_print("For your administrator: ", view.correlation_id))
+    return fitted(lambda _: card(body, says=spoken(f"{view.title}.", view.what, view.next_step)))
+
+
+def notice_card(view: NoticeView) -> Card:
+    """A short word that asks for nothing."""
+    symbol = TONE_SYMBOLS[view.tone]
+    rows = [text(f"{symbol} ", view.title, bold=True, size="medium", style="heading"), text(view.text)]
+    return fitted(lambda _: card([section(rows, tone=view.tone, bleed=True)], says=spoken(f"{view.title}.", view.text)))
