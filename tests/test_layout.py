@@ -88,6 +88,7 @@ def test_a_wrong_import_is_noticed(module: str, line: str) -> None:
         ("dialogs.lock", "from cards import incident"),
         ("cards.incident", "from cards.views import IncidentView\nimport json"),
         ("services.durable", "import dbos"),
+        ("services.microsoft365.directory", "from services.errors import NotFound\nfrom . import graph"),
         ("simulator.bench", "import app"),
         ("tests.bot.test_messenger", "from botbuilder.schema import Activity"),
     ],
