@@ -1,0 +1,87 @@
+"""Teams' rate limits for bots: sliding windows per conversation and for the whole app in the tenant."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """What a call counts as. Edits and deletions count as sending: the stricter reading of the documentation."""
+
+    CREATE = "create-conversation"
+    READ = "get-members"
+    SEND = "send"
+
+
+@dataclass(frozen=True)
+class Window:
+    """At most `calls` in any `seconds`."""
+
+    calls: int
+    seconds: float
+
+
+SEND_WINDOWS = (Window(7, 1), Window(8, 2), Window(60, 30), Window(1800, 3600))
+WINDOWS: dict[Operation, tuple[Window, ...]] = {
+    Operation.CREATE: SEND_WINDOWS,
+    Operation.READ: (Window(14, 1), Window(16, 2), Window(120, 30), Window(3600, 3600)),
+    Operation.SEND: SEND_WINDOWS,
+}
+APP_WINDOWS = (Window(50, 1),)
+
+
+class _Log:
+    """The times of the calls that were let through, oldest first."""
+
+    def __init__(self, windows: tuple[Window, ...]) -> None:
+        self._windows = windows
+        self._longest = max(window.seconds for window in windows)
+        self._times: list[float] = []
+
+    def wait(self, now: float) -> float:
+        """Seconds until one more call fits; 0 where it fits now."""
+        del self._times[: bisect_right(self._times, now - self._longest)]
+        waits = [0.0]
+        for window in self._windows:
+            if len(self._times) >= window.calls:
+                waits.append(self._times[-window.calls] + window.seconds - now)
+        return max(waits)
+
+    def add(self, now: float) -> None:
+        self._times.append(now)
+
+
+class TeamsLimits:
+    """Counts the calls of one bot in one tenant. `clock` gives seconds; a refused call is not counted."""
+
+    def __init__(self, clock: Callable[[], float], *, enforced: bool = True) -> None:
+        self.enforced = enforced
+        self._clock = clock
+        self._app = _Log(APP_WINDOWS)
+        self._logs: dict[tuple[Operation, str], _Log] = {}
+        self.refused: dict[str, int] = defaultdict(int)
+
+    def take(self, operation: Operation, thread: str) -> int | None:
+        """Counts a call; or gives the Retry-After in whole seconds where it is one too many.
+
+        `thread` is the conversation, or for creations the person or channel that the conversation is with: the
+        per-thread limit does not bite one message to each of many people.
+        """
+        if not self.enforced:
+            return None
+        now = self._clock()
+        log = self._logs.get((operation, thread))
+        if log is None:
+            log = self._logs[operation, thread] = _Log(WINDOWS[operation])
+        wait = max(self._app.wait(now), log.wait(now))
+        if wait > 0:
+            self.refused[thread] += 1
+            return max(1, math.ceil(wait))
+        self._app.add(now)
+        log.add(now)
+        return None
