@@ -20,7 +20,7 @@ import httpx
 import msal
 
 from services.errors import AuthBroken, Throttled, Unavailable, UpstreamDown
-from services.microsoft365.trust import trusted_authorities
+from services.microsoft365.trust import origin, trusted_authorities
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class _SignInHttp:
     """The HTTP client that msal uses: time-outs, no redirects, and no host but the configured one."""
 
     def __init__(self, base_url: str, seconds: float, client: httpx.Client) -> None:
-        self._origin = _origin(base_url)
+        self._origin = origin(base_url)
         self._timeout = httpx.Timeout(seconds, connect=min(5.0, seconds))
         self._client = client
 
@@ -71,7 +71,7 @@ class _SignInHttp:
         self._client.close()
 
     def _send(self, method: str, url: str, **kwargs: Any) -> httpx.Response:
-        if _origin(url) != self._origin:
+        if origin(url) != self._origin:
             raise AuthBroken(service=SERVICE, reason="foreign-host", host=urlsplit(url).hostname)
         try:
             response = self._client.request(method, url, timeout=self._timeout, follow_redirects=False, **kwargs)
@@ -238,11 +238,6 @@ class Tokens:
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme.lower(), (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _seconds(retry_after: str | None) -> float | None:

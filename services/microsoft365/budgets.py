@@ -1,0 +1,116 @@
+"""Our share of Graph's throttling limits: one budget per row of the table, kept before Graph has to say no.
+
+A budget counts within a sliding window, as the service does. It is shared by the whole process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from services.errors import Throttled
+from services.microsoft365.operations import Row
+
+_SLACK = 1.05  # the service's clock starts when a request arrives, ours when it leaves
+_LONGEST_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many calls within so many seconds, and so many at the same time."""
+
+    calls: int
+    seconds: float
+    at_once: int | None = None
+
+
+LIMITS: dict[Row, Limit] = {
+    Row.AUDIT_QUERIES: Limit(60, 60),
+    Row.HUNTING: Limit(40, 60),
+    Row.IDENTITY: Limit(2000, 10),
+    Row.INTUNE: Limit(90, 20),
+    Row.MESSAGE_TRACE: Limit(100, 300),
+    Row.OUTLOOK: Limit(10_000, 600, at_once=4),  # both per mailbox
+    Row.PROTECTION: Limit(1, 1),
+    Row.REPORTS: Limit(5, 10),
+    Row.SECURITY: Limit(150, 60),
+    Row.TEAMS: Limit(20, 1),
+}
+
+
+class _Window:
+    """One budget. Turns are given in the order of asking."""
+
+    def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._turns: deque[float] = deque(maxlen=limit.calls)
+        self._closed_until = 0.0
+        self.at_once = asyncio.Semaphore(limit.at_once) if limit.at_once else None
+
+    def reserve(self) -> float:
+        """The time of the next free turn, which is now taken."""
+        turn = max(self._clock(), self._closed_until)
+        if len(self._turns) == self._limit.calls:
+            turn = max(turn, self._turns[0] + self._limit.seconds * _SLACK)
+        self._turns.append(turn)
+        return turn
+
+    def close_for(self, seconds: float) -> None:
+        self._closed_until = max(self._closed_until, self._clock() + seconds)
+
+    @property
+    def closed_until(self) -> float:
+        return self._closed_until
+
+
+class Budgets:
+    """All budgets of the process."""
+
+    def __init__(
+        self,
+        limits: dict[Row, Limit] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._limits = LIMITS if limits is None else limits
+        self._clock = clock
+        self._sleep = sleep
+        self._windows: dict[tuple[Row, str], _Window] = {}
+
+    @asynccontextmanager
+    async def turn(self, row: Row, key: str = "") -> AsyncIterator[None]:
+        """Waits for a turn in `row` (for one mailbox: `key`) and holds a place among those at work.
+
+        Raises Throttled when the wait would be long: a step that is run again later is better than one that hangs.
+        """
+        window = self._window(row, key)
+        if window.at_once is None:
+            await self._wait(window, row)
+            yield
+            return
+        async with window.at_once:
+            await self._wait(window, row)
+            yield
+
+    def close_for(self, row: Row, key: str, seconds: float) -> None:
+        """The service has said no to this row: nobody asks again before its time."""
+        self._window(row, key).close_for(min(seconds, _LONGEST_WAIT_SECONDS))
+
+    async def _wait(self, window: _Window, row: Row) -> None:
+        turn = window.reserve()
+        while (left := max(turn, window.closed_until) - self._clock()) > 0:
+            if left > _LONGEST_WAIT_SECONDS:
+                raise Throttled(left, service="graph", reason="our-own-budget", row=row.value)
+            await self._sleep(left)
+
+    def _window(self, row: Row, key: str) -> _Window:
+        window = self._windows.get((row, key))
+        if window is None:
+            window = self._windows[row, key] = _Window(self._limits[row], self._clock)
+        return window
