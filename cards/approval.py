@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cards.elements import Card, Element, buttons, card, fitted, heading, section, small_print, spoken, text
-from cards.parts import approval, changes, person, warnings
+from cards.parts import changes, decided, pending, person, warnings
 from cards.states import approval_look
 from cards.views import ApprovalView
 
@@ -15,11 +15,12 @@ def approval_card(view: ApprovalView) -> Card:
 
 def _draw(view: ApprovalView, limit: int) -> Card:
     look, tone = approval_look(view.approval.state)
+    waiting = view.approval.state == "waiting"
     body: list[Element] = [
         section(
             [
                 text(view.incident_number, bold=True, subtle=True, spacing="none"),
-                *approval(view.approval),
+                *(pending(view.approval) if waiting else decided(view.approval)),
             ],
             tone=tone,
             bleed=True,
@@ -28,7 +29,7 @@ def _draw(view: ApprovalView, limit: int) -> Card:
     ]
     body += warnings(view.warnings, limit)
     if view.changes:
-        body += [heading("This will change"), *changes(view.changes, limit)]
+        body += [heading("This will change" if waiting else "What was asked for"), *changes(view.changes, limit)]
     if view.notice:
         body.append(text(view.notice, bold=True, spacing="medium"))
     body += buttons(view.buttons)

@@ -2,7 +2,7 @@
 
 Text is safe by construction: `text`, `facts` and the others take plain strings and escape every one of them. The
 only strings that pass unescaped are `Token`s, which this module alone makes (a time that the reader's client shows
-in the reader's own time zone).
+in the reader's own time zone, bold within a line).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STYLES = {Tone.ATTENTION: "attention", Tone.GOOD: "good", Tone.NEUTRAL: "emphasi
 
 
 class Token(str):
-    """Text that the client expands, and that must not be escaped. Made by `when` and `clock` only."""
+    """Text with a meaning to the client, and so not escaped. Made by `when`, `clock` and `strong` only."""
 
     __slots__ = ()
 
@@ -132,6 +132,11 @@ def clock(at: datetime) -> Token:
     return Token(f"{{{{TIME({_stamp(at)})}}}}")
 
 
+def strong(value: str, limit: int = MAX_TEXT) -> Token:
+    """Bold within a line. The neighbouring parts must begin and end with a space."""
+    return Token(f"**{plain(value, limit)}**")
+
+
 def spoken(*sentences: str) -> str:
     """What a notification or a screen reader says: sentences without markup of any kind."""
     return " ".join(plain(sentence) for sentence in sentences if sentence)
@@ -168,9 +173,9 @@ def text(
     return element | more
 
 
-def heading(*parts: Part, size: str | None = None, separator: bool = False) -> Element:
+def heading(*parts: Part, size: str = "medium", spacing: str = "medium", separator: bool = False) -> Element:
     """The title of a part of the card; screen readers find it as a heading."""
-    drawn = text(*parts, bold=True, size=size, spacing="medium", style="heading")
+    drawn = text(*parts, bold=True, size=size, spacing=spacing, style="heading")
     return drawn | {"separator": True} if separator else drawn
 
 

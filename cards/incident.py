@@ -27,9 +27,9 @@ from cards.elements import (
     text,
     when,
 )
-from cards.parts import SEPARATOR, approval, changes, person, separated, warnings
+from cards.parts import SEPARATOR, changes, decided, pending, person, separated, titled, warnings
 from cards.states import TONE_SYMBOLS, step_look
-from cards.views import IncidentView, StepLine
+from cards.views import IncidentView, StepLine, Tone
 
 # Up to here every step is shown; beyond, those that need nobody's eyes fold away.
 UNFOLDED_STEPS = 8
@@ -45,7 +45,7 @@ def _draw(view: IncidentView, limit: int) -> Card:
     body += warnings(view.warnings, limit)
     body += _decision(view, limit)
     if view.notice:
-        body.append(section([text(view.notice, bold=True)], tone=view.next_tone, spacing="medium"))
+        body.append(section([text(view.notice, bold=True)], tone=Tone.NEUTRAL, spacing="medium"))
     body += buttons(view.buttons)
     body += _steps(view.steps, limit)
     if view.changes and not _deciding(view):
@@ -74,7 +74,7 @@ def _headline(view: IncidentView) -> Element:
         *person(view.subject),
     ]
     if view.lock:
-        rows.append(badge(TONE_SYMBOLS[view.lock_tone], view.lock, view.lock_tone, size="large", spacing="medium"))
+        rows.append(badge(TONE_SYMBOLS[view.lock_tone], view.lock, Tone.NEUTRAL, size="large", spacing="medium"))
     rows.append(text("Next: ", view.next_step, bold=True, spacing="medium"))
     return section(rows, tone=view.next_tone, bleed=True)
 
@@ -87,26 +87,22 @@ def _decision(view: IncidentView, limit: int) -> list[Element]:
     """While something waits for a yes, exactly what it would change stands above the button, never folded away."""
     if view.approval is None:
         return []
-    rows = approval(view.approval)
-    if _deciding(view) and view.changes:
+    if not _deciding(view):
+        return [section(decided(view.approval), spacing="medium")]
+    rows = pending(view.approval)
+    if view.changes:
         rows += [heading("This will change"), *changes(view.changes, limit)]
-    return [section(rows, spacing="medium", separator=True)]
+    return [section(rows, spacing="medium")]
 
 
 def _step(line: StepLine) -> Element:
-    look = step_look(line.state)
-    rows = [
-        columns(
-            ("stretch", [text(line.title, bold=True, spacing="none")]),
-            ("auto", [badge(look.symbol, look.word, line.tone)]),
-        )
-    ]
+    rows = [titled(text(line.title, spacing="none"), step_look(line.state), line.tone)]
     detail: list[Part] = []
     for part in (line.reason, line.who, clock(line.at) if line.at is not None else None):
         if part:
             detail += [SEPARATOR, part] if detail else [part]
     if detail:
-        rows.append(text(*detail, subtle=True, spacing="none", limit=200))
+        rows.append(text(*detail, size="small", subtle=True, spacing="none", limit=200))
     return section(rows, spacing="small")
 
 

@@ -33,7 +33,7 @@ STEP_STATES: dict[str, Look] = {
 }
 
 APPROVAL_STATES: dict[str, tuple[Look, Tone]] = {
-    "waiting": (Look("…", "Waiting for a decision"), Tone.WARNING),
+    "waiting": (Look("…", "Waiting"), Tone.WARNING),
     "approved": (Look("✓", "Approved"), Tone.GOOD),
     "refused": (Look("⊘", "Refused"), Tone.NEUTRAL),
     "expired": (Look("⊖", "Expired"), Tone.NEUTRAL),

@@ -1,0 +1,1 @@
+"""What developers use beside the product; nothing in the product imports it."""

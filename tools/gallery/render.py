@@ -1,0 +1,178 @@
+"""Draws cards to PNG with Microsoft's renderer in a headless Chromium, without any network."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.gallery.teams import THEMES, Theme, host_config, stylesheet
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+HERE = Path(__file__).parent
+MODULES = HERE / "node_modules"
+PACKAGES = {
+    name: str(version)
+    for name, version in json.loads((HERE / "package.json").read_text(encoding="utf-8"))["dependencies"].items()
+}
+SCRIPTS = ("markdown-it/dist/markdown-it.min.js", "adaptivecards/dist/adaptivecards.min.js")
+STYLE = "adaptivecards/dist/adaptivecards.css"
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+    "microsoft-edge",
+)
+BROWSER_PATHS = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+)
+INSTALL_SECONDS = 300
+
+_DRAW = """({ card, host, expand }) => {
+  AdaptiveCards.AdaptiveCard.onProcessMarkdown = (text, result) => {
+    result.outputHtml = markdownit({ html: false, linkify: false }).render(text);
+    result.didProcess = true;
+  };
+  const drawn = new AdaptiveCards.AdaptiveCard();
+  drawn.hostConfig = new AdaptiveCards.HostConfig(host);
+  const context = new AdaptiveCards.SerializationContext();
+  drawn.parse(card, context);
+  const complaints = [];
+  for (let i = 0; i < context.eventCount; i++) complaints.push(context.getEventAt(i).message);
+  for (const found of drawn.validateProperties().validationEvents) complaints.push(found.message);
+  const place = document.getElementById('card');
+  place.replaceChildren(drawn.render());
+  if (expand) {
+    const open = (item) => {
+      for (const action of [item.selectAction].filter(Boolean))
+        if (action instanceof AdaptiveCards.ToggleVisibilityAction) action.execute();
+      const count = item.getItemCount ? item.getItemCount() : 0;
+      for (let i = 0; i < count; i++) open(item.getItemAt(i));
+    };
+    open(drawn);
+  }
+  const wide = place.scrollWidth > place.clientWidth;
+  if (wide) complaints.push(`wider than its frame: ${place.scrollWidth} of ${place.clientWidth} px`);
+  return complaints;
+}"""
+
+
+class CannotDrawError(Exception):
+    """Something that drawing needs is not on this machine; the text says what, and how to get it."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture to take."""
+
+    card: dict[str, Any]
+    target: Path
+    theme: str
+    width: int
+    expanded: bool = False
+
+
+def find_browser() -> str:
+    """The installed Chromium, Chrome or Edge."""
+    for name in BROWSERS:
+        found = shutil.which(name)
+        if found:
+            return found
+    for path in BROWSER_PATHS:
+        if Path(path).exists():
+            return path
+    raise CannotDrawError(
+        "The gallery needs Chromium, Chrome or Edge and found none. "
+        "On Debian or Ubuntu: apt-get install chromium. Elsewhere: install Chrome."
+    )
+
+
+def packages_ready() -> bool:
+    """Whether the pinned renderer packages are in place."""
+    for name, version in PACKAGES.items():
+        manifest = MODULES / name / "package.json"
+        if not manifest.exists() or json.loads(manifest.read_text(encoding="utf-8"))["version"] != version:
+            return False
+    return True
+
+
+def install_packages() -> None:
+    """Installs the pinned renderer packages beside this file, once."""
+    if packages_ready():
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise CannotDrawError(
+            "The gallery needs Microsoft's card renderer, which npm installs, and npm is not here. "
+            "Install Node.js (version 18 or later, with npm) and run the gallery again."
+        )
+    command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)  # noqa: S603
+    if done.returncode or not packages_ready():
+        wanted = ", ".join(f"{name}@{version}" for name, version in PACKAGES.items())
+        raise CannotDrawError(f"npm could not install {wanted}:\n{done.stderr.strip()[-2000:]}")
+
+
+@contextmanager
+def _page() -> Iterator[Page]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as missing:
+        raise CannotDrawError("The gallery needs the development packages: make gallery installs them.") from missing
+
+    def refuse(route: Route) -> None:
+        route.abort()
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_browser(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
+        )
+        try:
+            page = browser.new_page(viewport={"width": 760, "height": 900}, device_scale_factor=2, locale="en-GB")
+            page.route(re.compile(r"^(?!data:)"), refuse)
+            yield page
+        finally:
+            browser.close()
+
+
+def _dress(page: Page, theme: Theme, width: int) -> None:
+    page.set_content(f'<html><body><div id="card" style="width:{width}px"></div></body></html>')
+    page.add_style_tag(content=(MODULES / STYLE).read_text(encoding="utf-8"))
+    page.add_style_tag(content=stylesheet(theme))
+    for script in SCRIPTS:
+        page.add_script_tag(path=MODULES / script)
+
+
+def draw(shots: list[Shot]) -> dict[Path, list[str]]:
+    """Takes the pictures and returns what the renderer complained about, for those that had complaints."""
+    find_browser()
+    install_packages()
+    complaints: dict[Path, list[str]] = {}
+    with _page() as page:
+        dressed: tuple[str, int] | None = None
+        for shot in sorted(shots, key=lambda shot: (shot.theme, shot.width)):
+            theme = THEMES[shot.theme]
+            if dressed != (shot.theme, shot.width):
+                _dress(page, theme, shot.width)
+                dressed = (shot.theme, shot.width)
+            said = page.evaluate(_DRAW, {"card": shot.card, "host": host_config(theme), "expand": shot.expanded})
+            if said:
+                complaints[shot.target] = list(said)
+            shot.target.parent.mkdir(parents=True, exist_ok=True)
+            page.locator("#card").screenshot(path=shot.target)
+    return complaints
