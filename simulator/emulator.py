@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -26,7 +27,10 @@ from typing import Any
 
 import aiohttp
 
-from simulator.channel.identities import TeamsTeam
+from simulator.channel.emulators import EmulatorWindow
+from simulator.channel.identities import TeamsTeam, personal_chat_id
+from simulator.channel.teams import Teams
+from simulator.tenant import User
 
 PACKAGE = "@microsoft/m365agentsplayground"
 VERSION = "0.2.28"
@@ -34,6 +38,8 @@ OLDEST_NODE = 18
 FIRST_PORT = 56150
 FOLDER = Path(__file__).resolve().parent.parent / ".emulator"
 
+_CAST = ("alex", "adele", "megan", "isaiah", "patti", "lynne")
+_GROUP_CHAT = "Security leads"
 _OTHERS = 5  # the emulator wants exactly as many people beside the one who uses it
 _INSTALL_SECONDS = 300.0
 _START_SECONDS = 45.0
@@ -114,15 +120,59 @@ class Window:
         }
 
 
+def window_for(teams: Teams, who: str) -> Window:
+    """The window of a simulated person, who may be given by first name, among the people that matter in a demo."""
+    person = teams.person(who)
+    six = [person, *(other for other in map(teams.person, _CAST) if other is not person)]
+    group_chat = hashlib.sha256(f"{teams.tenant.id}/{_GROUP_CHAT}".encode()).hexdigest()[:32]
+    return Window(
+        tenant_id=teams.tenant.id,
+        bot_id=teams.bot_id,
+        bot_name=teams.bot_name,
+        person=_member(teams, person),
+        others=[_member(teams, other) for other in six[1 : _OTHERS + 1]],
+        personal_chat_id=personal_chat_id(teams.world.app_id, person.id),
+        group_chat_id=f"19:{group_chat}@thread.v2",
+        group_chat_name=_GROUP_CHAT,
+        team=teams.team,
+    )
+
+
+def _member(teams: Teams, user: User) -> Member:
+    return Member(
+        teams_id=teams.teams_id(user.id),
+        object_id=user.id,
+        name=user.display_name,
+        upn=user.upn,
+        given_name=str(user.properties.get("givenName") or ""),
+        surname=str(user.properties.get("surname") or ""),
+    )
+
+
+async def seat(teams: Teams, who: str, *, first_port: int = FIRST_PORT) -> Emulator:
+    """Starts the emulator of a simulated person and connects it with the simulated channel."""
+    window = window_for(teams, who)
+    endpoint = f"{teams.world.base_url}/channel/{who}/api/messages"
+    emulator = await Emulator.start(window, endpoint=endpoint, service_url=teams.service_url, first_port=first_port)
+    teams.emulators.register(
+        EmulatorWindow(who, emulator.connector_url, window.person.object_id, window.personal_chat_id)
+    )
+    return emulator
+
+
+def script() -> Path:
+    """Where the emulator's start script is, or will be."""
+    return FOLDER / VERSION / "node_modules" / PACKAGE / "cli.js"
+
+
 def install() -> Path:
     """The emulator's start script; installed first where it is absent, which needs the npm registry once.
 
     Blocks for as long as npm takes. Raises EmulatorUnavailable.
     """
-    script = FOLDER / VERSION / "node_modules" / PACKAGE / "cli.js"
     node()
-    if script.is_file():
-        return script
+    if script().is_file():
+        return script()
     npm = shutil.which("npm")
     if npm is None:
         raise EmulatorUnavailable("npm is not installed, and the Teams emulator is installed with it.")
@@ -140,9 +190,9 @@ def install() -> Path:
             aside.rename(FOLDER / VERSION)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    if not script.is_file():
+    if not script().is_file():
         raise EmulatorUnavailable(f"The package {PACKAGE}@{VERSION} holds no cli.js.")
-    return script
+    return script()
 
 
 def node() -> str:
@@ -179,12 +229,12 @@ class Emulator:
         `service_url`. It takes the first free port from `first_port` on. Raises EmulatorUnavailable or EmulatorFailed.
         """
         program = await asyncio.to_thread(node)
-        script = await asyncio.to_thread(install)
+        start_script = await asyncio.to_thread(install)
         folder = await asyncio.to_thread(_folder_for, window)
         try:
             options = ("-c", "msteams", "-p", str(free_port(first_port)), "-e", endpoint, "--service-url", service_url)
             process = await asyncio.create_subprocess_exec(
-                *(program, str(script), "start", "--disable-telemetry", *options),
+                *(program, str(start_script), "start", "--disable-telemetry", *options),
                 cwd=folder,
                 env=_environment(),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -355,11 +405,11 @@ def _last_lines(text: str, count: int = 3) -> str:
 def main() -> int:
     """`python -m simulator.emulator` installs the emulator and starts nothing."""
     try:
-        script = install()
+        installed = install()
     except EmulatorUnavailable as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"The Teams emulator {VERSION} is installed in {script.parent}.\n")
+    sys.stdout.write(f"The Teams emulator {VERSION} is installed in {installed.parent}.\n")
     return 0
 
 

@@ -1,0 +1,113 @@
+"""`make demo`: the whole thing on one machine, for a person with a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+
+from simulator import emulator
+from simulator.channel.teams import CHANNEL_NAME
+from simulator.config import SimulatorConfig
+from simulator.emulator import EmulatorFailed, EmulatorUnavailable
+from simulator.stage import Stage, StageFailed
+
+RESPONDER, APPROVER = "alex", "adele"
+_INSTEAD = (
+    "The drill plays the same compromise in this terminal, without Teams and without Node:"
+    " make drill   (Windows: py dev.py drill)"
+)
+_ADDRESSES = """
+IRBot is running in a simulated company. Nothing here is real, and nothing leaves this machine.
+
+  Teams of Alex (helpdesk, may respond)     {responder}
+  Teams of Adele (security lead, approves)  {approver}
+  The tenant, live                          {tenant}
+
+Three things to try
+
+  1. As Alex, open the channel "{channel}", write  @IRBot compromise megan@{domain}
+     (choose IRBot from the list after the @) and press the buttons. The tenant page shows that the account is locked.
+  2. As Alex, write  @IRBot compromise isaiah@{domain}  in the channel. Isaiah is a Global Administrator, so
+     somebody else must approve: Adele finds the request in her chat with IRBot. Alex cannot approve it himself.
+  3. As Alex, in the chat with IRBot, write  whoami  and then  help
+
+Ctrl-C stops everything. The bot's log: {log}
+"""
+
+
+def run() -> int:
+    """Runs the demo until Ctrl-C; the answer is the exit code."""
+    try:
+        return asyncio.run(_run())
+    except KeyboardInterrupt:
+        return 0
+
+
+async def _run() -> int:
+    main = asyncio.current_task()
+    assert main is not None
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        if not stopped:  # a second Ctrl-C must not interrupt the stopping
+            stopped = True
+            main.cancel()
+
+    _on_signal(stop)
+    try:
+        await _check_emulator()
+        _say("Starting the simulated company, the bot and two Teams windows ...")
+        async with Stage(people=(RESPONDER, APPROVER), config=SimulatorConfig(latency="realistic")) as stage:
+            _say(
+                _ADDRESSES.format(
+                    responder=stage.windows[RESPONDER].url,
+                    approver=stage.windows[APPROVER].url,
+                    tenant=stage.simulator.url,
+                    channel=f"{stage.teams.team.name} > {CHANNEL_NAME}",
+                    domain=stage.simulator.config.domain,
+                    log=stage.bot.log,
+                )
+            )
+            problem = await stage.failure()
+        return _complain(problem)
+    except EmulatorUnavailable as error:
+        return _complain(f"{error}\n{_INSTEAD}")
+    except (EmulatorFailed, StageFailed) as error:
+        return _complain(str(error))
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+        _say("Stopped.")
+        return 0
+
+
+async def _check_emulator() -> None:
+    """Before anything starts: is there Node, and is the emulator here?"""
+    await asyncio.to_thread(emulator.node)
+    if not emulator.script().is_file():
+        _say(
+            f"Installing Microsoft 365 Agents Playground {emulator.VERSION}, the Teams emulator, from the npm registry."
+            " It comes under Microsoft's own pre-release licence; see LICENSE in its folder."
+        )
+    await asyncio.to_thread(emulator.install)
+
+
+def _on_signal(stop: Callable[[], None]) -> None:
+    """Ctrl-C and a polite kill stop everything in order. Windows has no handlers on loops: there Ctrl-C interrupts."""
+    if sys.platform != "win32":
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return 1

@@ -1,0 +1,53 @@
+"""What a machine must have for some tests. Where it is absent they are skipped with the reason; in CI they fail."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from simulator import emulator
+
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+_ELSEWHERE = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "C:/Program Files/Google/Chrome/Application/chrome.exe",
+    "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
+)
+
+
+def go_without(reason: str) -> NoReturn:
+    """Ends the test: a missing part of the machine is a failure in CI, and a skip elsewhere."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have it: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def need_emulator() -> None:
+    """The Teams emulator, installed where Node and the npm registry allow it."""
+    reason = _why_no_emulator()
+    if reason is not None:
+        go_without(reason)
+
+
+@functools.cache
+def _why_no_emulator() -> str | None:
+    try:
+        emulator.install()
+    except emulator.EmulatorUnavailable as error:
+        return str(error)
+    return None
+
+
+def need_chromium() -> str:
+    """The path of a Chromium-like browser."""
+    found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    found = found or next((path for path in _ELSEWHERE if Path(path).is_file()), None)
+    if found is None:
+        go_without("No Chromium, Chrome or Edge was found.")
+    return found
