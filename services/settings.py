@@ -149,6 +149,16 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def graph_scope(self) -> str:
+        """What a token for Graph is asked for. It follows the cloud, not `graph_url`, which may be a gateway."""
+        return f"{_BASES[self.cloud]['graph_url']}/.default"
+
+    @property
+    def exchange_scope(self) -> str:
+        """What a token for Exchange Online is asked for."""
+        return f"{_BASES[self.cloud]['exchange_url']}/.default"
+
+    @property
     def sql_url(self) -> str:
         """The SQLAlchemy URL of our own tables."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'irbot.sqlite'}"

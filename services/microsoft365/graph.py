@@ -111,7 +111,7 @@ class Graph:
     ) -> None:
         base = settings.graph_url.rstrip("/")
         self._origin = origin(base)
-        self._scope = f"{base}/.default"
+        self._scope = settings.graph_scope
         self._beta = f"{base}/beta"
         self._tokens = tokens
         self._timeout = settings.call_timeout_seconds
