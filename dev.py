@@ -29,7 +29,7 @@ COMMANDS = {
     "test": (DEV, [["-m", "pytest"]]),
     "drill": (RUN, [["app.py", "drill"]]),
     "bench": (RUN, [["app.py", "bench"]]),
-    "gallery": (DEV, [["-m", "cards.gallery"]]),
+    "gallery": (DEV, [["-m", "tools.gallery"]]),
     "lint": (
         DEV,
         [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]],

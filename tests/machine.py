@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from simulator import emulator
-
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-_ELSEWHERE = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "C:/Program Files/Google/Chrome/Application/chrome.exe",
-    "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
-)
+from tools.gallery.render import CannotDrawError, find_browser
 
 
 def go_without(reason: str) -> NoReturn:
@@ -46,8 +37,7 @@ def _why_no_emulator() -> str | None:
 
 def need_chromium() -> str:
     """The path of a Chromium-like browser."""
-    found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
-    found = found or next((path for path in _ELSEWHERE if Path(path).is_file()), None)
-    if found is None:
-        go_without("No Chromium, Chrome or Edge was found.")
-    return found
+    try:
+        return find_browser()
+    except CannotDrawError:
+        go_without("There is no Chromium, Chrome or Edge.")

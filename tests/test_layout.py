@@ -19,8 +19,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "dialogs": ("cards", "dialogs", "services"),
     "cards": ("cards",),
     "services": ("services",),
-    "services.microsoft365": ("services.errors", "services.logs", "services.microsoft365", "services.settings"),
+    "services.microsoft365": (
+        "services.errors",
+        "services.logs",
+        "services.microsoft365",
+        "services.secrets",
+        "services.settings",
+        "services.together",
+    ),
     "simulator": ("simulator",),
+    "tools": ("cards", "tools"),
 }
 # The parts of the simulator that put the product on its stage; they start it as a user would.
 _STAGE = ("simulator.bench", "simulator.demo", "simulator.drill")
@@ -32,7 +40,7 @@ ONLY_IN: dict[str, str] = {
     "botframework": "bot",
     "dbos": "services.durable",
 }
-PROJECT = ("app", "bot", "cards", "dialogs", "services", "simulator", "tests")
+PROJECT = ("app", "bot", "cards", "dialogs", "services", "simulator", "tests", "tools")
 
 
 def test_every_module_keeps_the_arrows() -> None:
