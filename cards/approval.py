@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cards.elements import Card, Element, buttons, card, fitted, heading, section, small_print, spoken, text
-from cards.parts import changes, decided, pending, person, warnings
+from cards.parts import changes, decided, pending, person, separated, warnings
 from cards.states import approval_look
 from cards.views import ApprovalView
 
@@ -19,15 +19,20 @@ def _draw(view: ApprovalView, limit: int) -> Card:
     body: list[Element] = [
         section(
             [
-                text(view.incident_number, bold=True, subtle=True, spacing="none"),
-                *(pending(view.approval) if waiting else decided(view.approval)),
+                text(
+                    separated(view.incident_number, "Your decision is needed" if waiting else look.word),
+                    bold=True,
+                    subtle=True,
+                    spacing="none",
+                ),
+                *(pending(view.approval, size="large") if waiting else [text(*decided(view.approval))]),
             ],
             tone=tone,
             bleed=True,
         ),
         section(person(view.subject), spacing="medium"),
     ]
-    body += warnings(view.warnings, limit)
+    body += warnings(view.warnings)
     if view.changes:
         body += [heading("This will change" if waiting else "What was asked for"), *changes(view.changes, limit)]
     if view.notice:

@@ -25,9 +25,11 @@ MAX_UTF8_BYTES = 25_000
 MAX_UTF16_BYTES = 40_000
 MAX_REFRESH_USERS = 60
 MAX_TEXT = 300
+MAX_NAME = 120
+MAX_DETAIL = 160
 MAX_WORD = 120
 MAX_MARKS = 3
-LIST_LIMITS = (40, 25, 15, 10, 6, 3, 1)
+LIST_LIMITS = (40, 30, 22, 16, 12, 9, 7, 5, 4, 3, 2, 1)
 
 COLOURS = {Tone.ATTENTION: "attention", Tone.GOOD: "good", Tone.NEUTRAL: "default", Tone.WARNING: "warning"}
 STYLES = {Tone.ATTENTION: "attention", Tone.GOOD: "good", Tone.NEUTRAL: "emphasis", Tone.WARNING: "warning"}
@@ -92,13 +94,16 @@ def _shorten_word(match: re.Match[str]) -> str:
     return f"{word[: MAX_WORD - 20]}…{word[-19:]}"
 
 
+def shortened(value: str, limit: int) -> str:
+    """The beginning, with "…" where something is left out."""
+    return value if len(value) <= limit else value[: limit - 1].rstrip() + "…"
+
+
 def _escape(value: str, limit: int) -> str:
     seen = _LONG_WORD.sub(_shorten_word, _visible(value))
     if value.strip(" ") and not seen.strip():
         return "(blank)"
-    if len(seen) > limit:
-        seen = seen[: limit - 1].rstrip() + "…"
-    return _CONDITIONAL.sub(_widen, seen.translate(_ALWAYS))
+    return _CONDITIONAL.sub(_widen, shortened(seen, limit).translate(_ALWAYS))
 
 
 def plain(value: str, limit: int = MAX_TEXT) -> str:
@@ -181,7 +186,7 @@ def heading(*parts: Part, size: str = "medium", spacing: str = "medium", separat
 
 def small_print(*parts: Part) -> Element:
     """What only somebody who looks for it needs."""
-    return text(*parts, size="small", subtle=True)
+    return text(*parts, size="small", subtle=True, limit=MAX_NAME)
 
 
 def facts(rows: Iterable[tuple[str, Part | tuple[Part, ...]]]) -> Element:

@@ -6,6 +6,8 @@ from cards.elements import Card, Element, badge, card, fitted, heading, section,
 from cards.parts import person
 from cards.views import HelpView, Tone, WhoAmIView
 
+USAGE_BRACKETS = str.maketrans("<>[]", "\u2039\u203a()")
+
 
 def help_card(view: HelpView) -> Card:
     """Lists the commands, the first thing to do first."""
@@ -38,8 +40,8 @@ def _draw_help(view: HelpView, limit: int) -> Card:
 
 
 def _usage(usage: str) -> str:
-    """Angle brackets would look like markup to some clients; these look like angle brackets."""
-    return usage.replace("<", "\u2039").replace(">", "\u203a")
+    """Brackets that no client takes for markup, and that are not wide like the twins that `plain` puts."""
+    return usage.translate(USAGE_BRACKETS)
 
 
 def whoami_card(view: WhoAmIView) -> Card:
@@ -55,15 +57,17 @@ def _draw_whoami(view: WhoAmIView, limit: int) -> Card:
     rows = [
         section(
             [
-                badge("✓" if role.held else "✗", role.role, Tone.GOOD if role.held else Tone.NEUTRAL),
-                text(("You have it: " if role.held else "You do not have it: ") + role.why, spacing="none"),
-                text("It allows: ", role.allows, subtle=True, spacing="none"),
+                badge("✓", f"{role.role}: yes", Tone.GOOD)
+                if role.held
+                else badge("✗", f"{role.role}: no", Tone.NEUTRAL),
+                text("Why: ", role.why, spacing="none"),
+                text("Allows: ", role.allows, subtle=True, spacing="none"),
             ],
             spacing="medium",
         )
         for role in view.roles
     ]
-    body += shortlist(rows, limit)
+    body += shortlist(rows, limit) or [text("None.")]
     body.append(small_print("Object id ", view.person.object_id))
     held = [role.role for role in view.roles if role.held]
     return card(body, says=spoken(f"{view.person.name}: " + (", ".join(held) if held else "no roles") + "."))

@@ -6,9 +6,11 @@ buttons, how each step stands, the exact changes, the small print.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 
 from cards.elements import (
+    MAX_DETAIL,
+    MAX_NAME,
     Card,
     Element,
     Part,
@@ -21,6 +23,7 @@ from cards.elements import (
     fitted,
     heading,
     section,
+    shortened,
     shortlist,
     small_print,
     spoken,
@@ -33,6 +36,8 @@ from cards.views import IncidentView, StepLine, Tone
 
 # Up to here every step is shown; beyond, those that need nobody's eyes fold away.
 UNFOLDED_STEPS = 8
+# Where not all can be shown, these come first.
+URGENCY = (Tone.ATTENTION, Tone.WARNING, Tone.NEUTRAL, Tone.GOOD)
 
 
 def incident_card(view: IncidentView) -> Card:
@@ -42,12 +47,12 @@ def incident_card(view: IncidentView) -> Card:
 
 def _draw(view: IncidentView, limit: int) -> Card:
     body: list[Element] = [_headline(view)]
-    body += warnings(view.warnings, limit)
+    body += warnings(view.warnings)
     body += _decision(view, limit)
     if view.notice:
         body.append(section([text(view.notice, bold=True)], tone=Tone.NEUTRAL, spacing="medium"))
     body += buttons(view.buttons)
-    body += _steps(view.steps, limit)
+    body += _steps(view, limit)
     if view.changes and not _deciding(view):
         body += expandable(f"Exact changes ({len(view.changes)})", changes(view.changes, limit), "changes")
     body += _small_print(view)
@@ -88,7 +93,8 @@ def _decision(view: IncidentView, limit: int) -> list[Element]:
     if view.approval is None:
         return []
     if not _deciding(view):
-        return [section(decided(view.approval), spacing="medium")]
+        # An approval that was given is history; one that was not given explains why nothing happened.
+        return [] if view.approval.state == "approved" else [text(*decided(view.approval), spacing="medium")]
     rows = pending(view.approval)
     if view.changes:
         rows += [heading("This will change"), *changes(view.changes, limit)]
@@ -98,33 +104,45 @@ def _decision(view: IncidentView, limit: int) -> list[Element]:
 def _step(line: StepLine) -> Element:
     rows = [titled(text(line.title, spacing="none"), step_look(line.state), line.tone)]
     detail: list[Part] = []
-    for part in (line.reason, line.who, clock(line.at) if line.at is not None else None):
+    who = shortened(line.who, MAX_NAME // 2) if line.who else None
+    for part in (line.reason, who, clock(line.at) if line.at is not None else None):
         if part:
             detail += [SEPARATOR, part] if detail else [part]
     if detail:
-        rows.append(text(*detail, size="small", subtle=True, spacing="none", limit=200))
+        rows.append(text(*detail, size="small", subtle=True, spacing="none", limit=MAX_DETAIL))
     return section(rows, spacing="small")
 
 
-def _steps(lines: Sequence[StepLine], limit: int) -> list[Element]:
+def _step_in_a_line(line: StepLine) -> Element:
+    look = step_look(line.state)
+    return text(f"{look.symbol} ", line.title, SEPARATOR, look.word, limit=MAX_NAME)
+
+
+def _steps(view: IncidentView, limit: int) -> list[Element]:
+    """All steps where they are few; where they are many, or a decision is asked, only those that need eyes."""
+    lines = view.steps
     if not lines:
         return []
     title = heading("Steps", separator=True)
-    if len(lines) <= UNFOLDED_STEPS:
+    if len(lines) <= UNFOLDED_STEPS and not _deciding(view):
         return [title, *shortlist([_step(line) for line in lines], limit)]
-    shown = [line for line in lines if not step_look(line.state).quiet]
-    folded = [line for line in lines if step_look(line.state).quiet]
+    folded = [line for line in lines if step_look(line.state).quiet or (_deciding(view) and line.state == "waiting")]
+    shown = [line for line in lines if line not in folded]
+    if len(shown) > limit:
+        shown.sort(key=lambda line: URGENCY.index(line.tone))
+    counts = Counter(step_look(line.state).word.lower() for line in folded)
     body = [title, *shortlist([_step(line) for line in shown], limit)]
     if folded:
-        counts: dict[str, int] = {}
-        for line in folded:
-            word = step_look(line.state).word.lower()
-            counts[word] = counts.get(word, 0) + 1
         summary = ", ".join(f"{count} {word}" for word, count in counts.items())
-        body += expandable(f"Other steps: {summary}", shortlist([_step(line) for line in folded], limit), "steps")
-    return body
+        body += expandable(
+            f"Steps: {summary}", shortlist([_step_in_a_line(line) for line in folded], 2 * limit), "steps"
+        )
+    return body if shown else body[1:]
 
 
 def _small_print(view: IncidentView) -> list[Element]:
-    opened = small_print("Opened by ", view.opened_by, SEPARATOR, when(view.opened_at))
-    return [opened | {"separator": True, "spacing": "medium"}, small_print("Object id ", view.subject.object_id)]
+    rows = [small_print("Opened by ", view.opened_by, SEPARATOR, when(view.opened_at))]
+    if view.approval is not None and view.approval.state == "approved":
+        rows.insert(0, small_print(*decided(view.approval)))
+    rows.append(small_print("Object id ", view.subject.object_id))
+    return [section(rows, spacing="medium", separator=True)]

@@ -18,6 +18,8 @@ def _draw(view: IncidentsView, limit: int) -> Card:
     title = "No open incidents" if total == 0 else f"Open incidents: {total}"
     body: list[Element] = [text(title, bold=True, size="large", style="heading")]
     body += shortlist([_row(line) for line in view.incidents], limit, view.more)
+    if total == 0:
+        body.append(text("To open one, write “compromise” and the address of the account."))
     return card(body, says=spoken(f"{title}."))
 
 

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cards.elements import Element, Part, badge, columns, heading, section, shortlist, small_print, strong, text, when
+from cards.elements import (
+    MAX_DETAIL,
+    MAX_NAME,
+    Element,
+    Part,
+    badge,
+    columns,
+    heading,
+    section,
+    shortened,
+    shortlist,
+    small_print,
+    strong,
+    text,
+    when,
+)
 from cards.states import TONE_SYMBOLS, Look, approval_look
 from cards.views import ApprovalBox, ChangeLine, PersonLine, Tone
 
 SEPARATOR = " · "
 MAX_NAMES = 5
+MAX_WARNINGS = 6
 MAX_BESIDE = 12
 
 
@@ -20,28 +36,22 @@ def separated(*values: str | None) -> str:
 
 def person(line: PersonLine, *, size: str = "large") -> list[Element]:
     """An account as a responder must recognise it: name, address, work, kind."""
-    rows = [text(line.name, bold=True, size=size, spacing="none"), text(line.upn, spacing="none")]
-    work = separated(line.job_title, line.department)
-    if work:
-        rows.append(text(work, subtle=True, spacing="none"))
-    if line.kinds:
-        rows.append(text(separated(*line.kinds), subtle=True, spacing="none"))
+    rows = [
+        text(line.name, bold=True, size=size, spacing="none", limit=MAX_NAME),
+        text(line.upn, spacing="none"),
+    ]
+    for about in (separated(line.job_title, line.department), separated(*line.kinds)):
+        if about:
+            rows.append(text(about, subtle=True, spacing="none"))
     return rows
 
 
-def warnings(lines: Sequence[str], limit: int) -> list[Element]:
+def warnings(lines: Sequence[str]) -> list[Element]:
     """What makes this account special, before anybody presses anything."""
     if not lines:
         return []
-    symbol = TONE_SYMBOLS[Tone.ATTENTION]
-    drawn = [
-        columns(
-            ("auto", [text(symbol, bold=True, spacing="none")]),
-            ("stretch", [text(line, bold=True, spacing="none")]),
-        )
-        for line in lines
-    ]
-    return [section(shortlist(drawn, limit), tone=Tone.WARNING, spacing="medium")]
+    drawn = [text(f"{TONE_SYMBOLS[Tone.ATTENTION]} ", line, bold=True) for line in lines]
+    return [section(shortlist(drawn, MAX_WARNINGS), tone=Tone.WARNING, spacing="medium")]
 
 
 def changes(lines: Sequence[ChangeLine], limit: int) -> list[Element]:
@@ -49,8 +59,14 @@ def changes(lines: Sequence[ChangeLine], limit: int) -> list[Element]:
     drawn = [
         section(
             [
-                text(strong(line.what), " ", line.before, " → ", line.after, spacing="none"),
-                text(separated(line.step_title, line.undo), size="small", subtle=True, spacing="none"),
+                text(
+                    *(strong(line.what, MAX_DETAIL), " ", line.before, " → ", line.after),
+                    spacing="none",
+                    limit=MAX_DETAIL,
+                ),
+                text(
+                    separated(line.step_title, line.undo), size="small", subtle=True, spacing="none", limit=MAX_DETAIL
+                ),
             ],
             spacing="small",
         )
@@ -59,12 +75,15 @@ def changes(lines: Sequence[ChangeLine], limit: int) -> list[Element]:
     return shortlist(drawn, limit)
 
 
-def pending(box: ApprovalBox) -> list[Element]:
+def pending(box: ApprovalBox, *, size: str = "medium") -> list[Element]:
     """What is asked, by whom, who may decide and until when."""
-    look, tone = approval_look(box.state)
-    rows = [titled(heading(box.title, spacing="none"), look, tone)]
+    look, _ = approval_look(box.state)
+    rows = [titled(heading(box.title, size=size, spacing="none"), look, Tone.NEUTRAL)]
     if box.waiting_for:
-        named = [*box.waiting_for[:MAX_NAMES], *_rest(len(box.waiting_for) - MAX_NAMES)]
+        rest = len(box.waiting_for) - MAX_NAMES
+        named = [shortened(name, MAX_NAME // 2) for name in box.waiting_for[:MAX_NAMES]] + (
+            [f"{rest} more"] if rest > 0 else []
+        )
         rows.append(text("Who can decide: ", ", ".join(named), spacing="none"))
     rows.append(text("Rule: ", box.rule, spacing="none"))
     asked: list[Part] = ["Asked for by ", box.requester]
@@ -74,15 +93,15 @@ def pending(box: ApprovalBox) -> list[Element]:
     return rows
 
 
-def decided(box: ApprovalBox) -> list[Element]:
-    """How it was decided, in one line, and who had asked."""
+def decided(box: ApprovalBox) -> list[Part]:
+    """How it was decided and who had asked, in one line."""
     look, _ = approval_look(box.state)
-    line: list[Part] = [f"{look.symbol} ", strong(box.title), f" {look.word.lower()}"]
+    line: list[Part] = [f"{look.symbol} ", strong(box.title, MAX_NAME), f" {look.word.lower()}"]
     if box.decided_by:
         line += [" by ", box.decided_by]
     if box.decided_at is not None:
         line += [SEPARATOR, when(box.decided_at)]
-    return [text(*line), small_print("Asked for by ", box.requester)]
+    return [*line, SEPARATOR, "asked for by ", box.requester]
 
 
 def titled(title: Element, look: Look, tone: Tone) -> Element:
@@ -91,7 +110,3 @@ def titled(title: Element, look: Look, tone: Tone) -> Element:
     if len(look.word) > MAX_BESIDE:
         return section([title, state], spacing="none")
     return columns(("stretch", [title]), ("auto", [state]))
-
-
-def _rest(count: int) -> list[str]:
-    return [f"{count} more"] if count > 0 else []

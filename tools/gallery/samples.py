@@ -293,7 +293,13 @@ INCIDENTS = {
         next_tone=W,
         warnings=("Synced from on-premises: the password is changed in Active Directory, not here.",),
         steps=_steps("done", "done", "needs-on-premises", (G, G, W), 6),
-        approval=replace(CONFIRM, state="approved", decided_by="Alex Wilber", decided_at=OPENED + timedelta(minutes=3)),
+        approval=replace(
+            CONFIRM,
+            title="Lock Patti Fernandez",
+            state="approved",
+            decided_by="Alex Wilber",
+            decided_at=OPENED + timedelta(minutes=3),
+        ),
         buttons=(UNDO,),
     ),
     "trouble": replace(
@@ -313,6 +319,35 @@ STATES = (
     *("failed", "unknown", "undone", "running", "waiting", "planned"),
 )
 STATE_TONES = dict(zip(STATES, (G, G, G, W, W, N, W, A, A, N, N, W, N), strict=True))
+# Every step of the playbook in ordinary words: this must fit without cutting anything that needs eyes.
+PLAYBOOK = (
+    *("Identify the account", "Record the settings", "Preserve the mailbox", "Block sign-in", "Revoke sessions"),
+    *("Scramble password", "Remove directory roles", "Mark as compromised", "Remove sign-in methods"),
+    *("Disable devices", "Revoke app consents", "Remove inbox rules", "Remove forwarding", "Remove delegates"),
+    *("Switch off mail protocols", "Review sign-ins", "Trace sent mail", "Check mail flow", "Check inbox rules"),
+    *("Check forwarding", "Check delegates", "Check devices", "Review activity", "Assess exposure"),
+    *("Contact the partner", "Purge phishing mail", "Warn colleagues", "Check updates", "Check the firewall"),
+    *("Re-enable the account", "Unblock sending", "Watch for return", "Enforce MFA", "Switch off IMAP everywhere"),
+    *("Educate users", "Recommend licences", "Review Secure Score"),
+)
+INCIDENTS["playbook"] = replace(
+    INCIDENTS["locked"],
+    phase="Evict",
+    age="2 h 10 min",
+    next_step="Alex Wilber: look at the two inbox rules that could not be removed.",
+    next_tone=W,
+    steps=tuple(
+        StepLine(
+            title,
+            STATES[(number * 3) % len(STATES)] if number > 9 else "done",
+            STATE_TONES[STATES[(number * 3) % len(STATES)]] if number > 9 else G,
+            "Two of three are gone; one could not be removed.",
+            "Alex Wilber",
+            OPENED + timedelta(minutes=number),
+        )
+        for number, title in enumerate(PLAYBOOK)
+    ),
+)
 INCIDENTS["largest"] = replace(
     OPEN,
     number="IR-99999",
@@ -432,11 +467,11 @@ HELPS = {
 
 ROLES = (
     RoleLine(
-        "Responder", True, "member of the group “IRBot Responders”.", "open incidents, lock accounts, investigate."
+        "Responder", True, "Member of the group “IRBot Responders”.", "Open incidents, lock accounts, investigate."
     ),
-    RoleLine("Approver", False, "not a member of “IRBot Approvers”.", "approve what others ask for."),
-    RoleLine("Communicator", False, "not a member of “IRBot Communicators”.", "send warnings and lessons."),
-    RoleLine("Administrator", False, "not a member of “IRBot Administrators”.", "change how IRBot works."),
+    RoleLine("Approver", False, "Not a member of “IRBot Approvers”.", "Approve what others ask for."),
+    RoleLine("Communicator", False, "Not a member of “IRBot Communicators”.", "Send warnings and lessons."),
+    RoleLine("Administrator", False, "Not a member of “IRBot Administrators”.", "Change how IRBot works."),
 )
 ALEX = PersonLine("Alex Wilber", "alex@contoso.com", _id(31), "IT", "Helpdesk", ("Cloud account",))
 WHOAMIS = {
