@@ -1,0 +1,127 @@
+"""How the rest of IRBot speaks to people: `services.channel.Channel` on the Bot Connector."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botbuilder.schema import Activity, Attachment, ChannelAccount, ConversationAccount, ConversationParameters
+
+from bot.connector import Connectors
+from bot.credentials import ConnectorCredentials, TokenSource
+from bot.pace import Pace
+from bot.service_urls import ServiceUrls
+from services.channel import Card, Conversation, ConversationKind
+from services.errors import BadInput, Bug, NotAllowed, UnknownOutcome
+from services.settings import Settings
+
+ADAPTIVE_CARD = "application/vnd.microsoft.card.adaptive"
+_PLAIN = (str, int, float, bool, type(None))
+_LONGEST_SUMMARY = 400
+
+
+class _PersonalChat(ConversationParameters):  # type: ignore[misc]  # the SDK is untyped
+    """The SDK writes `tenantID`; Teams reads `tenantId`."""
+
+    _attribute_map = {**ConversationParameters._attribute_map, "tenant_id": {"key": "tenantId", "type": "str"}}
+
+
+class Messenger:
+    """Posts and edits, with Teams' retry rule and pace inside; see `services.channel.Channel` for the errors.
+
+    Also raises BadInput where Teams could not take the message (too large), and AuthBroken.
+    """
+
+    def __init__(
+        self, settings: Settings, tokens: TokenSource, *, pace: Pace | None = None, connectors: Connectors | None = None
+    ) -> None:
+        self._settings = settings
+        self._bot = ChannelAccount(id=f"28:{settings.app_id}", name=settings.bot_name)
+        self.connectors = connectors or Connectors(
+            settings, ConnectorCredentials(settings, tokens, ServiceUrls(settings.service_urls)), pace=pace
+        )
+
+    async def post_card(self, where: Conversation, card: Card, summary: str) -> str:
+        """Posts a card alone (with text beside it Teams would return no id) and returns its activity id."""
+        return await self._post(where, self._card_activity(where, card, summary))
+
+    async def edit_card(self, where: Conversation, activity_id: str, card: Card, summary: str) -> None:
+        """Replaces a card that we posted; doing it twice is the same as once."""
+        activity = self._card_activity(where, card, summary)
+        activity.id = activity_id
+        client = self.connectors.client(self._checked(where).service_url)
+        await client.conversations.update_activity(where.id, activity_id, activity)
+
+    async def post_text(self, where: Conversation, text: str) -> str:
+        """Posts plain text and returns its activity id."""
+        if not text.strip():
+            raise BadInput(reason="empty-text")
+        activity = self._activity(where)
+        activity.text = text
+        activity.text_format = "plain"
+        return await self._post(where, activity)
+
+    async def open_personal(
+        self, object_id: str, service_url: str, tenant_id: str, *, teams_id: str | None = None
+    ) -> Conversation:
+        """The personal chat with this person; Teams returns the one that is there, or makes it."""
+        if tenant_id != self._settings.tenant_id:
+            raise NotAllowed(reason="other-tenant")
+        parameters = _PersonalChat(
+            is_group=False,
+            bot=self._bot,
+            members=[ChannelAccount(id=teams_id or object_id, aad_object_id=object_id)],
+            channel_data={"tenant": {"id": tenant_id}},
+            tenant_id=tenant_id,
+        )
+        made = await self.connectors.client(service_url).conversations.create_conversation(parameters)
+        if made is None or not made.id:
+            raise UnknownOutcome(service="bot-connector", reason="no-id")
+        return Conversation(str(made.id), ConversationKind.PERSONAL, service_url, tenant_id)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self.connectors.close()
+
+    async def _post(self, where: Conversation, activity: Activity) -> str:
+        client = self.connectors.client(self._checked(where).service_url)
+        sent = await client.conversations.send_to_conversation(where.id, activity)
+        if sent is None or not sent.id:
+            raise UnknownOutcome(service="bot-connector", reason="no-id")
+        return str(sent.id)
+
+    def _checked(self, where: Conversation) -> Conversation:
+        if where.tenant_id != self._settings.tenant_id:
+            raise NotAllowed(reason="other-tenant")
+        return where
+
+    def _activity(self, where: Conversation) -> Activity:
+        return Activity(
+            type="message",
+            channel_id="msteams",
+            service_url=where.service_url,
+            from_property=self._bot,
+            conversation=ConversationAccount(id=where.id, conversation_type=where.kind.value),
+        )
+
+    def _card_activity(self, where: Conversation, card: Card, summary: str) -> Activity:
+        _insist_on_plain_json(card)
+        activity = self._activity(where)
+        activity.summary = summary if len(summary) <= _LONGEST_SUMMARY else summary[: _LONGEST_SUMMARY - 1] + "…"
+        activity.attachments = [Attachment(content_type=ADAPTIVE_CARD, content=json.loads(json.dumps(card)))]
+        return activity
+
+
+def _insist_on_plain_json(value: Any) -> None:
+    """Raises Bug on anything but plain JSON: the SDK would write an enum as `E.A` and a tuple as text, silently."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if type(item) is dict:
+            if any(type(key) is not str for key in item):
+                raise Bug(reason="card-is-not-plain-json", type="key")
+            left.extend(item.values())
+        elif type(item) is list:
+            left.extend(item)
+        elif type(item) not in _PLAIN:
+            raise Bug(reason="card-is-not-plain-json", type=type(item).__name__)

@@ -1,0 +1,191 @@
+"""The bot's HTTP side: where the channel delivers activities, and where an operator looks whether we are well.
+
+An answer comes within two seconds whatever the handler does: what takes longer goes on behind the answer, because Teams
+delivers again what is not answered in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+from botbuilder.core import InvokeResponse
+from botbuilder.schema import Activity, ActivityTypes
+
+from bot.activities import LARGEST_BODY, parse_body, read_activity
+from bot.adapter import Adapter, ChannelAuthentication
+from bot.auth import ChannelToken, InboundAuthentication
+from bot.background import Background
+from bot.channel_keys import ChannelKeys
+from bot.connector import Connectors
+from bot.handler import Handler
+from bot.messenger import Messenger
+from bot.rejections import Rejected
+from bot.service_urls import ServiceUrls
+from bot.turn_bot import TurnBot, invoke_answer, invoke_error
+from dialogs.turn import TextAnswer
+from services import logs
+from services.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ReadyCheck = Callable[[], Awaitable[bool]]
+
+_ANSWER_SECONDS = 1.7  # of the two that we promise
+_BODY_SECONDS = 10.0
+_READY_SECONDS = 5.0
+
+
+class Bot:
+    """Everything behind `POST /api/messages`."""
+
+    def __init__(
+        self, settings: Settings, handler: Handler, connectors: Connectors, *, keys: ChannelKeys | None = None
+    ) -> None:
+        service_urls = ServiceUrls(settings.service_urls)
+        self.keys = keys or ChannelKeys(settings.bot_openid_url, settings.ca_file)
+        self.background = Background()
+        self._inbound = InboundAuthentication(settings, self.keys, service_urls)
+        self._adapter = Adapter(settings, ChannelAuthentication(settings, self._inbound, connectors), self.background)
+        self._turns = TurnBot(settings, handler)
+
+    async def messages(self, request: web.Request) -> web.Response:
+        """Takes one activity."""
+        with logs.bound(correlation=logs.new_correlation_id()):
+            try:
+                token = await self._inbound.verify(request.headers.get("Authorization"))
+                document = parse_body(await _body(request))
+                try:
+                    activity = read_activity(document)
+                except Rejected as malformed:
+                    if document.get("type") != ActivityTypes.invoke.value:
+                        raise
+                    logger.warning("malformed invoke refused: %s", malformed.reason)
+                    return _json(invoke_error(HTTPStatus.BAD_REQUEST, malformed.reason, "This button cannot be read."))
+                return await self._turn(token, activity)
+            except Rejected as refusal:
+                logger.warning("request refused: %d %s", refusal.status, refusal.reason)
+                return _refusal(refusal)
+            except Exception:  # the turn boundary: nothing of ours may show as a traceback
+                logger.exception("the request failed")
+                return _refusal(Rejected(500, "bug"))
+
+    async def close(self) -> None:
+        """Lets turns end that are under way."""
+        await self.background.close()
+        await self.keys.close()
+
+    async def _turn(self, token: ChannelToken, activity: Activity) -> web.Response:
+        turn = self.background.start(self._outcome(token, activity), f"turn {activity.type}")
+        await asyncio.wait({turn}, timeout=_ANSWER_SECONDS)
+        is_invoke = activity.type == ActivityTypes.invoke
+        if not turn.done():
+            logger.warning("the turn goes on behind its answer")
+            still_working = invoke_answer(TextAnswer("Still working on it. The card will show the result."))
+            return _json(still_working) if is_invoke else web.Response(status=202)
+        response = turn.result()
+        if isinstance(response, Rejected):
+            raise response
+        if is_invoke:
+            return _json(response or invoke_error(HTTPStatus.NOT_IMPLEMENTED, "not-supported", "Not supported."))
+        return web.Response(status=200)
+
+    async def _outcome(self, token: ChannelToken, activity: Activity) -> InvokeResponse | Rejected | None:
+        """The turn's end; a refusal is one of its ordinary ends."""
+        try:
+            return await self._adapter.run(token, activity, self._turns)
+        except Rejected as refusal:
+            return refusal
+
+
+def build_bot_routes(
+    settings: Settings,
+    handler: Handler,
+    messenger: Messenger,
+    ready_checks: Mapping[str, ReadyCheck],
+    *,
+    keys: ChannelKeys | None = None,
+) -> tuple[list[web.RouteDef], Callable[[web.Application], AsyncIterator[None]]]:
+    """The routes, and the clean-up context that belongs to them."""
+    bot = Bot(settings, handler, messenger.connectors, keys=keys)
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        checks = {"channel-keys": bot.keys.ready}
+        for name, check in ready_checks.items():
+            checks[name] = await _passes(name, check)
+        ready = all(checks.values())
+        return web.json_response({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+    async def life(_app: web.Application) -> AsyncIterator[None]:
+        bot.background.start(bot.keys.warm(), "channel keys at the start")
+        yield
+        await bot.close()
+
+    routes = [
+        web.post("/api/messages", bot.messages),
+        web.get("/healthz", healthz),
+        web.get("/readyz", readyz),
+    ]
+    return routes, life
+
+
+def install(
+    app: web.Application,
+    settings: Settings,
+    handler: Handler,
+    messenger: Messenger,
+    ready_checks: Mapping[str, ReadyCheck],
+) -> None:
+    """Puts the bot into an aiohttp application. The messenger is shared, because so are its pace and connections."""
+    routes, life = build_bot_routes(settings, handler, messenger, ready_checks)
+    app.add_routes(routes)
+    app.cleanup_ctx.append(life)
+
+
+async def _passes(name: str, check: ReadyCheck) -> bool:
+    """Whether the check says yes; one that fails or takes too long says no."""
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            return bool(await check())
+    except Exception as error:  # noqa: BLE001  # a check is somebody else's code, and its failure is an answer
+        logger.warning("ready check %s failed: %r", name, error)
+        return False
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body. Raises Rejected where it is too large, too slow, cut off or not JSON by its own account."""
+    if request.content_type != "application/json":
+        raise Rejected(415, "content-type")
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise Rejected(413, "body-too-large")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise Rejected(413, "body-too-large")
+    except TimeoutError:
+        raise Rejected(408, "body-too-slow") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise Rejected(400, "body-cut-off") from None
+    return bytes(body)
+
+
+def _refusal(refusal: Rejected) -> web.Response:
+    body = {"error": {"code": refusal.reason, "correlationId": logs.correlation.get()}}
+    response = web.json_response(body, status=refusal.status)
+    if refusal.status in {408, 413}:
+        response.force_close()  # the rest of the body is not read
+    return response
+
+
+def _json(response: InvokeResponse) -> web.Response:
+    return web.Response(status=response.status, text=json.dumps(response.body), content_type="application/json")

@@ -1,0 +1,333 @@
+"""The grammar of what people may write to the bot: one table of commands, and the parser that reads a message by it.
+
+The parser names what is wrong with stable words and never drops words silently: with an account to be locked, a guess
+is worse than a question. Who may run a command is decided in `services/access.py`; the permission here is its name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote
+
+from dialogs.turn import Mention
+from services.channel import ConversationKind
+from services.errors import BadInput
+
+EVERYWHERE = frozenset(ConversationKind)
+WITH_WITNESSES = frozenset({ConversationKind.CHANNEL, ConversationKind.GROUP})
+
+_LONGEST_TEXT = 2000
+_LONGEST_ADDRESS = 320
+_LONGEST_ALIAS = 64
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    """One command: what to type, what it does, where it works, and the permission it needs."""
+
+    name: str
+    usage: str
+    summary: str
+    where: frozenset[ConversationKind]
+    permission: str
+    aliases: tuple[str, ...] = ()
+
+
+class SoughtBy(StrEnum):
+    """What a person was named by."""
+
+    ADDRESS = "address"  # a user principal name or a mail address
+    ALIAS = "alias"  # the part before the @, or a mail nickname
+    MENTION = "mention"  # a Teams mention
+    OBJECT_ID = "object-id"  # the Entra object id, in lower case
+
+
+@dataclass(frozen=True)
+class Sought:
+    """The account that a command is about, as it was named; the directory decides whether there is one."""
+
+    by: SoughtBy
+    value: str
+    mention: Mention | None = None
+
+
+@dataclass(frozen=True)
+class Compromise:
+    """Open an incident about this account."""
+
+    user: Sought
+
+
+@dataclass(frozen=True)
+class Status:
+    """Show one incident ("IR-0007"), or the one of this thread."""
+
+    incident: str | None = None
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """List the open incidents."""
+
+
+@dataclass(frozen=True)
+class WhoAmI:
+    """Show my roles, and why."""
+
+
+@dataclass(frozen=True)
+class Help:
+    """Show the commands."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """No command. `text` is what was written; `nearest` the name of the command that it may have meant."""
+
+    text: str
+    nearest: str | None
+
+
+Command = Compromise | Status | Incidents | WhoAmI | Help | Unknown
+
+COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow(
+        name="compromise",
+        usage="compromise <user>",
+        summary="Open an incident about an account and prepare to lock it.",
+        where=WITH_WITNESSES,
+        permission="incident:open",
+        aliases=("compromised",),
+    ),
+    CommandRow(
+        name="status",
+        usage="status [incident]",
+        summary="Show where an incident stands.",
+        where=EVERYWHERE,
+        permission="incident:read",
+    ),
+    CommandRow(
+        name="incidents",
+        usage="incidents",
+        summary="List the open incidents.",
+        where=EVERYWHERE,
+        permission="incident:read",
+        aliases=("list",),
+    ),
+    CommandRow(
+        name="whoami",
+        usage="whoami",
+        summary="Show what you may do here, and why.",
+        where=EVERYWHERE,
+        permission="self:read",
+    ),
+    CommandRow(
+        name="help",
+        usage="help",
+        summary="Show what you can ask for.",
+        where=EVERYWHERE,
+        permission="self:read",
+        aliases=("?",),
+    ),
+)
+_BY_WORD = {word: row for row in COMMANDS for word in (row.name, *row.aliases)}
+
+# Control and format characters (zero-width, direction marks) and lone surrogates; all of Unicode's are in these ranges.
+_INVISIBLE = {
+    code: None
+    for code in (*range(0x20000), *range(0xE0000, 0xE0200))
+    if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs"} and not chr(code).isspace()
+}
+
+
+def tidy(text: str) -> str:
+    """One line of plain text: NFKC, no control or invisible characters, one ordinary space between words."""
+    return " ".join(unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).split())
+
+
+def parse(text: str, mentions: Sequence[Mention] = ()) -> Command:
+    """Reads one message. `text` names a mentioned person as `@{index}` into `mentions`; no text at all is `help`.
+
+    Raises BadInput with `reason`: "ambiguous-mention", "extra-words" (with `words`), "link-mismatch", "missing-user",
+    "not-an-account" (with `word`), "not-an-incident" (with `word`) or "too-long"; and `command` where it is known.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise BadInput(reason="too-long", limit=_LONGEST_TEXT)
+    line = tidy(text)
+    if not line:
+        return Help()
+    first, _, rest = line.partition(" ")
+    word = first.casefold().strip("".join(_OPENING + _CLOSING)) or first.casefold()
+    row = _BY_WORD.get(word)
+    if row is None:
+        return Unknown(text=line, nearest=_nearest(word))
+    return _READERS[row.name](row, rest, mentions)
+
+
+def row_for(command: Command) -> CommandRow | None:
+    """The table's row of a parsed command, None for Unknown."""
+    name = _NAMES.get(type(command))
+    return None if name is None else _BY_WORD[name]
+
+
+def _read_compromise(row: CommandRow, rest: str, mentions: Sequence[Mention]) -> Command:
+    argument = _unwrap(rest)
+    if not argument:
+        raise BadInput(reason="missing-user", command=row.name)
+    return Compromise(_sought(argument, row, mentions))
+
+
+def _read_status(row: CommandRow, rest: str, _mentions: Sequence[Mention]) -> Command:
+    argument = _unwrap(rest)
+    if not argument:
+        return Status()
+    if len(argument.split()) > 1:
+        raise BadInput(reason="extra-words", command=row.name, words=argument.split()[1:])
+    found = _INCIDENT.fullmatch(argument)
+    if found is None:
+        raise BadInput(reason="not-an-incident", command=row.name, word=argument)
+    return Status(f"IR-{int(found[1]):04d}")
+
+
+def _read_bare(command: Command) -> Callable[[CommandRow, str, Sequence[Mention]], Command]:
+    """The reader of a command that takes nothing."""
+
+    def read(row: CommandRow, rest: str, _mentions: Sequence[Mention]) -> Command:
+        words = _unwrap(rest).split()
+        if words:
+            raise BadInput(reason="extra-words", command=row.name, words=words)
+        return command
+
+    return read
+
+
+def _read_help(_row: CommandRow, _rest: str, _mentions: Sequence[Mention]) -> Command:
+    """Whoever asks for help gets it, whatever else the line says."""
+    return Help()
+
+
+_READERS: dict[str, Callable[[CommandRow, str, Sequence[Mention]], Command]] = {
+    "compromise": _read_compromise,
+    "status": _read_status,
+    "incidents": _read_bare(Incidents()),
+    "whoami": _read_bare(WhoAmI()),
+    "help": _read_help,
+}
+_NAMES: dict[type, str] = {
+    Compromise: "compromise",
+    Status: "status",
+    Incidents: "incidents",
+    WhoAmI: "whoami",
+    Help: "help",
+}
+
+# How people name an account ------------------------------------------------------------------------------------------
+
+_QUOTES = "\"'`´‘’‚‛“”„‟«»‹›「」『』"  # noqa: RUF001  # looks like, and that is the point
+_APOSTROPHES = str.maketrans(dict.fromkeys("`´‘’‛ʼʹ′", "'"))  # noqa: RUF001
+_OPENING = tuple("([{<" + _QUOTES)
+_CLOSING = tuple(")]}>.,;:!?…" + _QUOTES)
+
+_INCIDENT = re.compile(r"(?:IR[-_ ]?|#)?0*([0-9]{1,9})", re.IGNORECASE)
+_MENTION = re.compile(r"@([0-9]{1,3})")
+_MENTION_TOKEN = re.compile(r"(?<!\S)[^\w\s@]*@([0-9]{1,3})(?!\w|[.@]\w)")
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_LOCAL = r"[\w!#$%&'*+/=?^{|}~-]+(?:\.[\w!#$%&'*+/=?^{|}~-]+)*"
+_LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
+_ADDRESS = re.compile(rf"{_LOCAL}@{_LABEL}(?:\.{_LABEL})+")
+_ALIAS = re.compile(rf"{_LOCAL}")
+_MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\s?\(([^()\s]*)\)")
+_HTML_LINK = re.compile(r"<a\s([^<>]*)>([^<>]*)</a>", re.IGNORECASE)
+_HREF = re.compile(r"""href\s?=\s?["']?([^"'<>\s]*)""", re.IGNORECASE)
+_PIPE_LINK = re.compile(r"<([^<>|\s]*)\|([^<>|]*)>")
+
+
+def _sought(argument: str, row: CommandRow, mentions: Sequence[Mention]) -> Sought:
+    words = _linked(argument, row).split()
+    while len(words) > 1 and not _unwrap(words[-1]):  # "megan@contoso.com !"
+        words.pop()
+    word = _unwrap(words[0]) if words else ""
+    if not word:
+        raise BadInput(reason="missing-user", command=row.name)
+    if len(words) > 1:
+        raise BadInput(reason="extra-words", command=row.name, words=words[1:])
+    mention = _MENTION.fullmatch(word)
+    if mention is not None:
+        return _mentioned(int(mention[1]), argument, row, mentions)
+    if mentions:  # someone was named by mention, and the account is written as something else
+        raise BadInput(reason="ambiguous-mention", command=row.name)
+    word = _address_of(word)
+    if _GUID.fullmatch(word):
+        return Sought(SoughtBy.OBJECT_ID, word.lower())
+    word = word.translate(_APOSTROPHES)
+    if len(word) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(word):
+        return Sought(SoughtBy.ADDRESS, word)
+    if len(word) <= _LONGEST_ALIAS and _ALIAS.fullmatch(word):
+        return Sought(SoughtBy.ALIAS, word)
+    raise BadInput(reason="not-an-account", command=row.name, word=word[:_LONGEST_ADDRESS])
+
+
+def _mentioned(index: int, argument: str, row: CommandRow, mentions: Sequence[Mention]) -> Sought:
+    """The mention; refused where somebody typed what only looks like one."""
+    tokens = _MENTION_TOKEN.findall(argument)
+    if index >= len(mentions) or len(mentions) != 1 or len(tokens) != 1:
+        raise BadInput(reason="ambiguous-mention", command=row.name)
+    person = mentions[index]
+    return Sought(SoughtBy.MENTION, person.object_id or person.teams_id, person)
+
+
+def _linked(argument: str, row: CommandRow) -> str:
+    """Links as the address that they lead to. Refused where a link shows one address and leads to another."""
+
+    def target(shown: str, link: str) -> str:
+        address = _address_of(link)
+        said = _unwrap(_address_of(_unwrap(shown)))
+        if said and said.translate(_APOSTROPHES).casefold() != address.translate(_APOSTROPHES).casefold():
+            raise BadInput(reason="link-mismatch", command=row.name)
+        return address
+
+    text = _MARKDOWN_LINK.sub(lambda found: target(found[1], found[2]), argument)
+    text = _HTML_LINK.sub(lambda found: target(html.unescape(found[2]), _href(found[1])), text)
+    return _PIPE_LINK.sub(lambda found: target(found[2], found[1]), text)
+
+
+def _href(attributes: str) -> str:
+    found = _HREF.search(attributes)
+    return html.unescape(found[1]) if found else ""
+
+
+def _address_of(word: str) -> str:
+    """What a `mailto:` link leads to; any other word as it is."""
+    if not word.casefold().startswith("mailto:"):
+        return word
+    return _unwrap(tidy(unquote(word[len("mailto:") :].partition("?")[0])))
+
+
+def _unwrap(text: str) -> str:
+    """Without quotes and brackets around it, and without the punctuation of a sentence at its end."""
+    while True:
+        bare = text.strip()
+        if _is_link(bare):
+            return bare
+        if bare.startswith(_OPENING):
+            bare = bare[1:]
+        elif bare.endswith(_CLOSING):
+            bare = bare[:-1]
+        else:
+            return bare
+        text = bare
+
+
+def _is_link(text: str) -> bool:
+    return any(pattern.fullmatch(text) for pattern in (_MARKDOWN_LINK, _HTML_LINK, _PIPE_LINK))
+
+
+def _nearest(word: str) -> str | None:
+    close = difflib.get_close_matches(word[:_LONGEST_ALIAS], tuple(_BY_WORD), n=1, cutoff=0.6)
+    return _BY_WORD[close[0]].name if close else None

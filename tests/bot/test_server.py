@@ -1,0 +1,119 @@
+"""The HTTP endpoint: what it takes, what it refuses, and how it answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dialogs.turn import CardAnswer, TextAnswer
+from services.channel import ConversationKind
+from tests.bot.channel_double import ALEX, CHANNEL_CONVERSATION, TEAM, TENANT_ID
+from tests.bot.conftest import Bench
+
+
+async def test_a_message_reaches_the_handler_as_our_own_type(bench: Bench) -> None:
+    status, body = await bench.post(bench.channel.activity())
+    assert (status, body) == (200, None)
+    [message] = bench.handler.messages
+    assert message.text == "compromise megan@contoso.com"
+    assert message.actor.object_id == ALEX
+    assert message.actor.name == "Alex Wilber"
+    assert message.actor.teams_id == "29:alex"
+    assert message.conversation.id == CHANNEL_CONVERSATION
+    assert message.conversation.kind is ConversationKind.CHANNEL
+    assert message.conversation.team_id == TEAM
+    assert message.conversation.service_url == bench.channel.service_url
+    assert message.activity_id == "1700000000001"
+    assert message.locale == "en-US"
+
+
+async def test_the_tenant_is_read_where_the_sdk_loses_it(bench: Bench) -> None:
+    await bench.post(bench.channel.activity())
+    assert bench.handler.messages[0].conversation.tenant_id == TENANT_ID
+
+
+async def test_a_click_answered_with_a_card(bench: Bench) -> None:
+    card = {"type": "AdaptiveCard", "version": "1.5", "body": [{"type": "TextBlock", "text": "Hi"}]}
+    bench.handler.answer = CardAnswer(card)
+    status, body = await bench.post(bench.channel.click())
+    assert status == 200
+    assert body == {"statusCode": 200, "type": "application/vnd.microsoft.card.adaptive", "value": card}
+    [click] = bench.handler.clicks
+    assert (click.verb, click.version, click.id, click.nonce) == ("approve", 1, "a-1", "n-1")
+    assert click.inputs == {"comment": "yes"}
+    assert click.actor.object_id == ALEX
+
+
+async def test_a_click_answered_with_a_text(bench: Bench) -> None:
+    bench.handler.answer = TextAnswer("You asked for this yourself.")
+    assert await bench.post(bench.channel.click()) == (
+        200,
+        {
+            "statusCode": 200,
+            "type": "application/vnd.microsoft.activity.message",
+            "value": "You asked for this yourself.",
+        },
+    )
+
+
+async def test_an_error_behind_a_click_is_a_short_text_with_a_reference(bench: Bench) -> None:
+    bench.handler.answer = RuntimeError("secret detail")
+    status, body = await bench.post(bench.channel.click())
+    assert status == 200
+    assert body["statusCode"] == 500
+    assert body["type"] == "application/vnd.microsoft.error"
+    assert "Reference: " in body["value"]["message"]
+    assert "secret detail" not in str(body)
+
+
+@pytest.mark.parametrize("name", ["task/fetch", "composeExtension/query", "signin/verifyState", None])
+async def test_other_invokes_are_answered_with_not_supported(bench: Bench, name: str | None) -> None:
+    status, body = await bench.post(bench.channel.click(name=name))
+    assert status == 200
+    assert body["statusCode"] == 501
+    assert bench.handler.told == 0
+
+
+async def test_ready_only_when_every_check_passes(bench: Bench) -> None:
+    await bench.post(bench.channel.activity())
+    async with bench.client.get("/readyz") as answer:
+        assert answer.status == 200
+    bench.ready["database"] = False
+    async with bench.client.get("/readyz") as answer:
+        assert answer.status == 503
+        assert (await answer.json())["checks"] == {"channel-keys": True, "database": False}
+    async with bench.client.get("/healthz") as answer:
+        assert answer.status == 200
+
+
+VALUE: dict[str, Any] = {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": 1, "id": "i", "nonce": "n"}}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "text",
+        [],
+        {},
+        {"action": None},
+        {"action": {"type": "Action.Submit", "verb": "v", "data": {"v": 1, "id": "i", "nonce": "n"}}},
+        {"action": {"type": "Action.Execute", "verb": "v"}},
+        {"action": {"type": "Action.Execute", "verb": "", "data": {"v": 1, "id": "i", "nonce": "n"}}},
+        {"action": {"type": "Action.Execute", "verb": 7, "data": {"v": 1, "id": "i", "nonce": "n"}}},
+        {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": "1", "id": "i", "nonce": "n"}}},
+        {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": True, "id": "i", "nonce": "n"}}},
+        {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": 1, "id": {"x": 1}, "nonce": "n"}}},
+        {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": 1, "id": "i"}}},
+        {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": 1, "id": "i\u0000", "nonce": "n"}}},
+        {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": 1, "id": "i", "nonce": "n", "x": {"y": 1}}}},
+        {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": 1, "id": "i", "nonce": "n", "x": "y" * 5000}}},
+    ],
+)
+async def test_a_malformed_click_is_answered_with_200_and_an_error_body(bench: Bench, value: Any) -> None:
+    status, body = await bench.post(bench.channel.click(value=value))
+    assert status == 200
+    assert body["statusCode"] == 400
+    assert body["type"] == "application/vnd.microsoft.error"
+    assert bench.handler.told == 0
