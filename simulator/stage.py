@@ -58,8 +58,14 @@ class BotProcess:
         }
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process id of the bot that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> None:
-        """Returns when the bot answers. Raises StageFailed with its last words where it does not."""
+        """Returns when the bot says that it is ready. Raises StageFailed with its last words where it does not."""
         output = await asyncio.to_thread(self.log.open, "ab")
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -73,22 +79,23 @@ class BotProcess:
         finally:
             output.close()
         try:
-            await asyncio.wait_for(self._answers(), _START_SECONDS)
+            await asyncio.wait_for(self._ready(), _START_SECONDS)
         except TimeoutError:
             words = await self.last_words()
             await self.stop()
-            raise StageFailed(f"The bot did not answer within {_START_SECONDS:.0f} seconds.\n{words}") from None
+            raise StageFailed(f"The bot was not ready within {_START_SECONDS:.0f} seconds.\n{words}") from None
         except BaseException:
             await self.stop()
             raise
 
-    async def _answers(self) -> None:
+    async def _ready(self) -> None:
         assert self._process is not None
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as http:
             while self._process.returncode is None:
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with http.get(self.url):
-                        return  # any answer: it listens
+                    async with http.get(f"{self.url}/readyz") as answer:
+                        if answer.status == 200:
+                            return
                 await asyncio.sleep(0.1)
         raise StageFailed(f"The bot did not start (exit code {self._process.returncode}).\n{await self.last_words()}")
 
