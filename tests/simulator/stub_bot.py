@@ -22,7 +22,11 @@ class StubBot:
         self.sim = sim
         self.received: list[Json] = []
         self.rejected: list[str] = []
-        self.answer: Json | None = {"statusCode": 200, "type": "application/vnd.microsoft.activity.message", "value": "ok"}
+        self.answer: Json | None = {
+            "statusCode": 200,
+            "type": "application/vnd.microsoft.activity.message",
+            "value": "ok",
+        }
         self.slow_seconds = 0.0
         self.status = 200
 

@@ -71,7 +71,11 @@ async def test_no_chat_with_an_unknown_person_or_by_address(teams: Teams, stub: 
 
 async def test_a_chat_needs_the_tenant_and_one_member(teams: Teams, stub: StubBot) -> None:
     good = one_to_one(teams, teams.person("adele").id)
-    for wrong in ({**good, "members": []}, {**good, "channelData": {}}, {**good, "channelData": {"tenant": {"id": "x"}}}):
+    for wrong in (
+        {**good, "members": []},
+        {**good, "channelData": {}},
+        {**good, "channelData": {"tenant": {"id": "x"}}},
+    ):
         status, body = await stub.call("POST", "conversations", wrong)
         assert (status, body["error"]["code"]) == (400, "BadArgument")
 
@@ -165,10 +169,16 @@ async def test_the_size_is_counted_in_utf16_without_inline_images(teams: Teams, 
         (post_of({"type": "AdaptiveCard", "version": "1.5", "body": [{"type": "TextBlock", "text": 5}]}), "not a text"),
         (post_of({"type": "AdaptiveCard", "version": "1.5", "body": [{"type": "Input.Text", "id": 7}]}), "id"),
         (post_of({"type": "AdaptiveCard", "version": "1.5", "body": [{"type": "Input.Text"}]}), "needs an id"),
-        (post_of({**card(), "refresh": {"action": {"type": "Action.Execute", "verb": "r"}, "userIds": ["adele"]}}), "29:"),
+        (
+            post_of({**card(), "refresh": {"action": {"type": "Action.Execute", "verb": "r"}, "userIds": ["adele"]}}),
+            "29:",
+        ),
         (post_of({**card(), "refresh": {"action": {"type": "Action.Submit"}}}), "Action.Execute"),
         (post_of({**card(), "actions": [{"type": "Action.Execute", "title": "x", "verb": None}]}), "verb"),
-        (post_of({**card(), "actions": [{"type": "Action.Execute", "title": "x", "verb": "x", "style": "E.A"}]}), "E.A"),
+        (
+            post_of({**card(), "actions": [{"type": "Action.Execute", "title": "x", "verb": "x", "style": "E.A"}]}),
+            "E.A",
+        ),
         ({**HELLO, "conversation": {"id": "elsewhere"}}, "not the conversation of the address"),
     ],
 )

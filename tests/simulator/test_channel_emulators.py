@@ -103,7 +103,9 @@ async def test_an_unknown_emulator_and_nonsense_are_refused(teams: Teams, stub: 
 
 async def test_a_bot_that_is_down_is_told_to_the_emulator(teams: Teams, stub: StubBot, emulator: FakeEmulator) -> None:
     teams.delivery.bot_url = "http://127.0.0.1:9/api/messages"
-    async with stub.http.post(f"{stub.sim.url}/channel/alex/api/messages", json=handed_in(teams, "a:x", "personal")) as answer:
+    async with stub.http.post(
+        f"{stub.sim.url}/channel/alex/api/messages", json=handed_in(teams, "a:x", "personal")
+    ) as answer:
         assert answer.status == 502
 
 

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from services.settings import Settings
+from simulator.bench import Bench, BenchError
+from simulator.channel.delivery import Redelivery
+from tests.simulator.stub_bot import post_of
+from tests.simulator.talking_bot import TalkingBot, ask
+
+
+class Talk:
+    """The bench, and the bot that it started last."""
+
+    bench: Bench
+    bot: TalkingBot
+
+
+@pytest.fixture
+async def talk() -> AsyncIterator[Talk]:
+    both = Talk()
+
+    def build(settings: Settings) -> web.Application:
+        both.bot = TalkingBot(settings)
+        return both.bot.app()
+
+    async with Bench.start(build=build, settings={"approval_minutes": "5"}) as bench:
+        both.bench = bench
+        yield both
+
+
+async def test_what_is_said_is_answered_where_it_was_said(talk: Talk) -> None:
+    bench = talk.bench
+    await bench.say("hello", by="alex")
+    await bench.until(lambda: bench.texts(by="alex", where="thread"))
+    await bench.say("again", by="adele", where="thread")
+    await bench.say("whisper", by="adele", where="personal")
+    await bench.settled()
+
+    assert bench.texts(by="alex", where="thread") == ["You said hello", "You said again"]
+    assert bench.texts(by="adele", where="personal") == ["You said whisper"]
+    assert "You said whisper" not in bench.texts(by="alex")
+
+
+async def test_a_card_is_read_as_a_person_reads_it(talk: Talk) -> None:
+    await talk.bench.say("card", by="alex")
+    shown = await talk.bench.until_card("Lock Megan", by="adele")
+
+    assert shown.lines[:2] == ["Lock Megan Bowen?", "Since: 2026-11-25"]
+    assert "Not seen at first" not in shown.text
+    assert "Not seen at first" in shown.full_text
+    assert shown.buttons == ["Lock now", "Refuse", "Manual"]
+    assert shown.json == ask()
+    assert shown.activity_id
+    assert talk.bench.card(by="alex").text == shown.text
+
+
+async def test_a_press_carries_exactly_the_cards_data_and_what_was_typed(talk: Talk) -> None:
+    await talk.bench.say("card", by="alex")
+    await talk.bench.until_card("Lock Megan", by="adele")
+
+    pressed = await talk.bench.click("lock now", by="adele", inputs={"why": "phished"})
+
+    [invoke] = talk.bot.presses
+    assert invoke["value"]["action"]["data"] == {"v": 1, "id": "7", "nonce": "n", "why": "phished", "mail": "true"}
+    assert invoke["value"]["trigger"] == "manual"
+    assert invoke["from"]["aadObjectId"] == talk.bench.user("adele").id
+    assert pressed.has("lock by Adele Vance")
+    assert talk.bench.card(by="adele").buttons == ["Undo"]
+    assert talk.bench.card(by="alex").has("Lock Megan Bowen?")
+
+
+async def test_a_folded_button_takes_the_inputs_around_it_along_and_may_be_answered_with_a_text(talk: Talk) -> None:
+    await talk.bench.say("card", by="alex")
+    await talk.bench.until_card("Lock Megan", by="adele")
+
+    pressed = await talk.bench.click("Refuse", by="adele", inputs={"why": "no", "note": "later"})
+
+    data = talk.bot.presses[0]["value"]["action"]["data"]
+    assert {"why": "no", "note": "later", "mail": "true"}.items() <= data.items()
+    assert (pressed.card, pressed.text) == (None, "Refused.")
+
+
+@pytest.mark.parametrize(
+    ("title", "inputs", "reason"),
+    [
+        ("Lock now", {}, "'why': required"),
+        ("Lock now", {"why": "x" * 21}, "longer than 20"),
+        ("Lock now", {"why": "x", "note": "y"}, "no input ['note']"),
+        ("Approve", {}, "no button 'Approve'; there are: 'Lock now', 'Refuse', 'Manual'"),
+        ("Manual", {}, "sends nothing to the bot"),
+    ],
+)
+async def test_what_teams_would_not_send_is_an_error_that_says_why(
+    talk: Talk, title: str, inputs: dict[str, str], reason: str
+) -> None:
+    await talk.bench.say("card", by="alex")
+    await talk.bench.until_card("Lock Megan", by="alex")
+
+    with pytest.raises(BenchError) as problem:
+        await talk.bench.click(title, by="alex", inputs=inputs)
+
+    assert reason in str(problem.value)
+    assert talk.bot.presses == []
+
+
+async def test_a_card_that_asks_for_it_is_refreshed_for_that_person_alone(talk: Talk) -> None:
+    await talk.bench.say("mine", by="alex")
+    await talk.bench.until_card("For all", by="adele")
+
+    assert (await talk.bench.view(by="adele")).has("For all")
+    assert talk.bot.presses == []
+    assert (await talk.bench.view(by="alex")).has("mine by Alex Wilber")
+    assert talk.bot.presses[0]["value"]["trigger"] == "automatic"
+    await talk.bench.until_button("Undo", by="alex")
+    assert len(talk.bot.presses) == 1
+
+
+async def test_an_edit_replaces_what_single_people_saw(talk: Talk) -> None:
+    bench = talk.bench
+    await bench.say("card", by="alex")
+    shown = await bench.until_card("Lock Megan", by="adele")
+    await bench.click("Lock now", by="adele", inputs={"why": "x"})
+
+    record = bench.teams.conversations.get(shown.conversation_id)
+    assert record is not None
+    post = record.post(shown.activity_id)
+    assert post is not None
+    bench.teams.conversations.edit(post, post_of(ask("Locked")))
+
+    assert bench.card(by="adele").has("Locked")
+
+
+async def test_a_bad_answer_to_a_press_is_an_error_unless_asked_for(talk: Talk) -> None:
+    await talk.bench.say("card", by="alex")
+    await talk.bench.until_card("Lock Megan", by="alex")
+    talk.bot.answer = {"statusCode": 200}
+
+    with pytest.raises(BenchError, match="would not take"):
+        await talk.bench.click("Lock now", by="alex", inputs={"why": "x"})
+    pressed = await talk.bench.click("Lock now", by="alex", inputs={"why": "x"}, check=False)
+    assert pressed.answer.fault
+
+
+async def test_a_button_can_be_aimed_at_and_pressed_many_times_at_once(talk: Talk) -> None:
+    await talk.bench.say("card", by="alex")
+    await talk.bench.until_card("Lock Megan", by="alex")
+    aim = await talk.bench.aim("Lock now", by="alex", inputs={"why": "x"})
+
+    await aim.press_again(Redelivery(3, together=True))
+
+    assert len({press["id"] for press in talk.bot.presses}) == 3
+
+
+async def test_what_does_not_happen_is_reported_with_what_is_there(talk: Talk) -> None:
+    await talk.bench.say("card", by="alex")
+    await talk.bench.until_card("Lock Megan", by="alex")
+
+    with pytest.raises(BenchError) as problem:
+        await talk.bench.until(lambda: False, timeout=0.1)
+
+    assert "Lock Megan Bowen?" in str(problem.value)
+    assert "connector POST" in str(problem.value)
+
+
+async def test_nobody_sees_another_persons_chat(talk: Talk) -> None:
+    await talk.bench.say("card", by="adele", where="personal")
+    await talk.bench.until_card("Lock Megan", by="adele")
+
+    assert talk.bench.cards(by="alex") == []
+    with pytest.raises(BenchError, match="cannot press"):
+        await talk.bench.click("Lock now", by="alex", inputs={"why": "x"})
+
+
+async def test_a_restarted_bot_answers_at_the_same_place(talk: Talk) -> None:
+    first = talk.bot
+    await talk.bench.bot.restart()
+    await talk.bench.say("hello", by="alex")
+    await talk.bench.until(lambda: talk.bench.texts(by="alex"))
+
+    assert talk.bot is not first
+    with pytest.raises(BenchError, match="own process"):
+        await talk.bench.bot.kill()
+
+
+async def test_settings_reach_the_bot_and_the_shell_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRBOT_APPROVAL_MINUTES", "99")
+    monkeypatch.setenv("IRBOT_CLOUD", "dod")
+    seen: list[Settings] = []
+
+    def build(settings: Settings) -> web.Application:
+        seen.append(settings)
+        return TalkingBot(settings).app()
+
+    async with Bench.start(build=build, settings={"approval_minutes": "5"}) as bench:
+        assert seen[0].approval_minutes == 5
+        assert seen[0].cloud == "global"
+        assert seen[0].tenant_id == bench.sim.world.tenant.id
+
+
+async def test_a_bot_that_is_not_ready_stops_the_start() -> None:
+    with pytest.raises(BenchError, match="not ready: /readyz says 404"):
+        async with Bench.start(build=lambda settings: web.Application()):
+            pass
