@@ -1,0 +1,42 @@
+"""What a simulated tenant is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from simulator.permissions import GRANTED
+from simulator.sizes import Size
+
+
+class SyncedWrite(StrEnum):
+    """What the directory does with a write to an account that is mastered on-premises; both have been seen."""
+
+    ACCEPTED = "accepted"  # 204 now, flowed back at the next directory-sync tick
+    REFUSED = "refused"  # 400 Request_BadRequest at once
+
+
+@dataclass(frozen=True)
+class SimulatorConfig:
+    """Everything is optional; port 0 takes a free port."""
+
+    seed: int = 7
+    size: Size = Size.SMALL
+    host: str = "127.0.0.1"
+    port: int = 0
+    login_port: int = 0
+    domain: str = "contoso.com"
+
+    latency: str = "none"  # none | realistic | slow:<seconds>
+    throttling: bool = False
+    replication_seconds: float = 0.0  # how long a lagging replica still shows the old value
+    synced_write: SyncedWrite = SyncedWrite.REFUSED
+
+    permissions: frozenset[str] = field(default_factory=lambda: GRANTED)
+    directory_roles: tuple[str, ...] = ("Privileged Authentication Administrator", "Cloud Device Administrator")
+    licences: tuple[str, ...] = ("SPE_E5",)
+
+    journal_limit: int | None = None
+    folder: Path | None = None  # where the CA file and the certificate go; None takes a temporary folder
+    bot_url: str = "http://127.0.0.1:3978/api/messages"

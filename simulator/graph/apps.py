@@ -1,0 +1,212 @@
+"""Enterprise applications: service principals, app role assignments and delegated consents."""
+
+from __future__ import annotations
+
+from simulator.graph.errors import bad_request, not_found, unknown_property
+from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation
+from simulator.graph.schema import APP_ROLE_ASSIGNMENT, PERMISSION_GRANT, SERVICE_PRINCIPAL
+from simulator.tenant import Json, ServicePrincipal
+
+_READ = (
+    "Application.Read.All",
+    "Application.ReadWrite.All",
+    "Application.ReadWrite.OwnedBy",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+)
+_GRANT_READ = ("DelegatedPermissionGrant.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+_GRANT_WRITE = ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All")
+
+
+def _service_principal(call: Call) -> ServicePrincipal:
+    key = call.parameters["servicePrincipal-id"]
+    found = call.tenant.service_principals.get(key.lower())
+    if found is None:
+        raise not_found(key)
+    return found
+
+
+def list_service_principals(call: Call) -> Answer:
+    """GET /servicePrincipals."""
+    rows = (call.shown(app) for app in call.tenant.service_principals.values())
+    return call.collection(rows, SERVICE_PRINCIPAL, "servicePrincipals")
+
+
+def get_service_principal(call: Call) -> Answer:
+    """GET /servicePrincipals/{id}."""
+    return call.entity(call.shown(_service_principal(call)), SERVICE_PRINCIPAL, "servicePrincipals/$entity")
+
+
+def get_service_principal_by_app_id(call: Call) -> Answer:
+    """GET /servicePrincipals(appId='…')."""
+    app = call.tenant.app(call.parameters["appId"])
+    if app is None:
+        raise not_found(call.parameters["appId"])
+    return call.entity(call.shown(app), SERVICE_PRINCIPAL, "servicePrincipals/$entity")
+
+
+def patch_service_principal(call: Call) -> Answer:
+    """PATCH /servicePrincipals/{id}: accountEnabled, notes and tags."""
+    app = _service_principal(call)
+    values = call.json_object()
+    types: dict[str, type] = {"accountEnabled": bool, "notes": str, "tags": list}
+    for name, value in values.items():
+        if name not in SERVICE_PRINCIPAL.properties:
+            raise unknown_property(name, "servicePrincipal")
+        if name not in types:
+            raise bad_request(f"Property '{name}' is read-only and cannot be set.")
+        if not isinstance(value, types[name]):
+            raise bad_request(f"Invalid value specified for property '{name}' of resource 'ServicePrincipal'.")
+    call.tenant.change(app, values, call.by, "Update service principal")
+    return NO_CONTENT
+
+
+def _app_permissions(call: Call, app: ServicePrincipal) -> list[Json]:
+    """The Graph application permissions that an app was granted, as assignments on Graph's service principal."""
+    from simulator.people import GRAPH_APP_ID
+    from simulator.permissions import KNOWN
+
+    graph = call.tenant.app(GRAPH_APP_ID)
+    assert graph is not None
+    return [
+        {
+            "id": f"{app.id}.{name}",
+            "appRoleId": KNOWN[name],
+            "createdDateTime": app.properties["createdDateTime"],
+            "principalDisplayName": app.display_name,
+            "principalId": app.id,
+            "principalType": "ServicePrincipal",
+            "resourceDisplayName": graph.display_name,
+            "resourceId": graph.id,
+        }
+        for name in sorted(app.permissions)
+        if name in KNOWN
+    ]
+
+
+def app_role_assignments(call: Call) -> Answer:
+    """GET /servicePrincipals/{id}/appRoleAssignments: what this app may do."""
+    app = _service_principal(call)
+    rows = [row for row in call.tenant.app_role_assignments if row["principalId"] == app.id]
+    return call.collection([*_app_permissions(call, app), *rows], APP_ROLE_ASSIGNMENT, "appRoleAssignments")
+
+
+def app_role_assigned_to(call: Call) -> Answer:
+    """GET /servicePrincipals/{id}/appRoleAssignedTo: who holds roles of this app."""
+    app = _service_principal(call)
+    rows = [row for row in call.tenant.app_role_assignments if row["resourceId"] == app.id]
+    for other in call.tenant.service_principals.values():
+        rows.extend(row for row in _app_permissions(call, other) if row["resourceId"] == app.id)
+    return call.collection(rows, APP_ROLE_ASSIGNMENT, "appRoleAssignments")
+
+
+def user_app_role_assignments(call: Call) -> Answer:
+    """GET /users/{id}/appRoleAssignments: direct ones and those through direct groups."""
+    user = call.user()
+    holders = {user.id} | {group.id for group in call.tenant.groups_of(user.id, transitive=False)}
+    rows = [row for row in call.tenant.app_role_assignments if row["principalId"] in holders]
+    return call.collection(rows, APP_ROLE_ASSIGNMENT, "appRoleAssignments")
+
+
+def _delete_assignment(call: Call, field: str, owner_id: str) -> Answer:
+    key = call.parameters["appRoleAssignment-id"]
+    row = next((r for r in call.tenant.app_role_assignments if r["id"] == key and r[field] == owner_id), None)
+    if row is None:
+        raise not_found(key)
+    call.tenant.app_role_assignments.remove(row)
+    principal = call.tenant.find(row["principalId"])
+    if principal is not None:
+        call.tenant.note(
+            principal, "Remove app role assignment", "appRoleAssignments", row["resourceDisplayName"], None, call.by
+        )
+    return NO_CONTENT
+
+
+def delete_user_assignment(call: Call) -> Answer:
+    """DELETE /users/{id}/appRoleAssignments/{id}."""
+    return _delete_assignment(call, "principalId", call.user().id)
+
+
+def delete_assigned_to(call: Call) -> Answer:
+    """DELETE /servicePrincipals/{id}/appRoleAssignedTo/{id}."""
+    return _delete_assignment(call, "resourceId", _service_principal(call).id)
+
+
+def list_grants(call: Call) -> Answer:
+    """GET /oauth2PermissionGrants."""
+    return call.collection(call.tenant.permission_grants, PERMISSION_GRANT, "oauth2PermissionGrants")
+
+
+def user_grants(call: Call) -> Answer:
+    """GET /users/{id}/oauth2PermissionGrants: the user's own consents, not those for everybody."""
+    user = call.user()
+    rows = [row for row in call.tenant.permission_grants if row["principalId"] == user.id]
+    return call.collection(rows, PERMISSION_GRANT, "oauth2PermissionGrants")
+
+
+def service_principal_grants(call: Call) -> Answer:
+    """GET /servicePrincipals/{id}/oauth2PermissionGrants."""
+    app = _service_principal(call)
+    rows = [row for row in call.tenant.permission_grants if row["clientId"] == app.id]
+    return call.collection(rows, PERMISSION_GRANT, "oauth2PermissionGrants")
+
+
+def _grant(call: Call) -> Json:
+    key = call.parameters["oAuth2PermissionGrant-id"]
+    row = next((grant for grant in call.tenant.permission_grants if grant["id"] == key), None)
+    if row is None:
+        raise not_found(key)
+    return row
+
+
+def get_grant(call: Call) -> Answer:
+    """GET /oauth2PermissionGrants/{id}."""
+    return call.entity(_grant(call), PERMISSION_GRANT, "oauth2PermissionGrants/$entity")
+
+
+def delete_grant(call: Call) -> Answer:
+    """DELETE /oauth2PermissionGrants/{id}."""
+    row = _grant(call)
+    call.tenant.permission_grants.remove(row)
+    target = call.tenant.find(row["principalId"] or row["clientId"])
+    if target is not None:
+        call.tenant.note(
+            target, "Remove delegated permission grant", "oauth2PermissionGrants", row["scope"], None, call.by
+        )
+    return NO_CONTENT
+
+
+_SP = "/servicePrincipals/{servicePrincipal-id}"
+_GRANT_ID = "/oauth2PermissionGrants/{oAuth2PermissionGrant-id}"
+OPERATIONS = (
+    Operation("GET", "/servicePrincipals", list_service_principals, _READ),
+    Operation("GET", _SP, get_service_principal, _READ),
+    Operation("GET", "/servicePrincipals(appId='{appId}')", get_service_principal_by_app_id, _READ),
+    Operation("PATCH", _SP, patch_service_principal, ("Application.ReadWrite.All", "Directory.ReadWrite.All")),
+    Operation("GET", f"{_SP}/appRoleAssignments", app_role_assignments, _READ, cost=2),
+    Operation("GET", f"{_SP}/appRoleAssignedTo", app_role_assigned_to, _READ, cost=2),
+    Operation(
+        "DELETE",
+        f"{_SP}/appRoleAssignedTo/{{appRoleAssignment-id}}",
+        delete_assigned_to,
+        ("AppRoleAssignment.ReadWrite.All", "Application.ReadWrite.All"),
+    ),
+    Operation("GET", f"{_SP}/oauth2PermissionGrants", service_principal_grants, _GRANT_READ[:2], cost=2),
+    Operation(
+        "GET",
+        "/users/{user-id}/appRoleAssignments",
+        user_app_role_assignments,
+        ("AppRoleAssignment.ReadWrite.All", "Directory.Read.All"),
+        cost=2,
+    ),
+    Operation(
+        "DELETE",
+        "/users/{user-id}/appRoleAssignments/{appRoleAssignment-id}",
+        delete_user_assignment,
+        ("AppRoleAssignment.ReadWrite.All",),
+    ),
+    Operation("GET", "/users/{user-id}/oauth2PermissionGrants", user_grants, _GRANT_READ[:2], cost=2),
+    Operation("GET", "/oauth2PermissionGrants", list_grants, _GRANT_READ, cost=2),
+    Operation("GET", _GRANT_ID, get_grant, _GRANT_READ),
+    Operation("DELETE", _GRANT_ID, delete_grant, _GRANT_WRITE),
+)

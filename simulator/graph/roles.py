@@ -1,0 +1,147 @@
+"""Directory roles: definitions, active assignments and eligible ones (PIM)."""
+
+from __future__ import annotations
+
+from simulator.clock import stamp
+from simulator.graph.errors import bad_request, not_found
+from simulator.graph.filters import parse
+from simulator.graph.operation import Answer, Call, Licence, Operation
+from simulator.graph.schema import ROLE_ASSIGNMENT, ROLE_DEFINITION, ROLE_SCHEDULE_INSTANCE
+from simulator.roles import NAMES, is_privileged
+from simulator.tenant import Json, RoleAssignment
+
+_READ = (
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+    "RoleManagement.Read.Directory",
+    "RoleManagement.ReadWrite.Directory",
+)
+_DEFINITIONS = (*_READ, "RoleManagement.Read.All")
+_ELIGIBLE = (
+    "RoleEligibilitySchedule.Read.Directory",
+    "RoleEligibilitySchedule.ReadWrite.Directory",
+    "RoleManagement.Read.Directory",
+    "RoleManagement.ReadWrite.Directory",
+)
+_SCHEDULED = (
+    "RoleAssignmentSchedule.Read.Directory",
+    "RoleAssignmentSchedule.ReadWrite.Directory",
+    "RoleManagement.Read.Directory",
+    "RoleManagement.ReadWrite.Directory",
+)
+_EXPAND = frozenset({"roleDefinition", "principal"})
+
+
+def definition(role_id: str, version: str) -> Json:
+    """A role as `roleDefinitions` shows it; isPrivileged is beta only."""
+    row: Json = {
+        "id": role_id,
+        "displayName": NAMES[role_id],
+        "description": NAMES[role_id],
+        "isBuiltIn": True,
+        "isEnabled": True,
+        "resourceScopes": ["/"],
+        "templateId": role_id,
+        "version": "1",
+    }
+    if version == "beta":
+        row["isPrivileged"] = is_privileged({NAMES[role_id]}, in_role_assignable_group=False)
+    return row
+
+
+def _row(call: Call, assignment: RoleAssignment, principal_id: str | None = None) -> Json:
+    holder = principal_id or assignment.principal_id
+    row: Json = {
+        "id": assignment.id,
+        "principalId": holder,
+        "roleDefinitionId": assignment.role_id,
+        "directoryScopeId": assignment.scope,
+    }
+    for part in call.options.expand:
+        if part.startswith("roleDefinition"):
+            row["roleDefinition"] = definition(assignment.role_id, call.version)
+        elif part.startswith("principal"):
+            principal = call.tenant.find(holder)
+            row["principal"] = call.typed(principal) if principal else None
+    return row
+
+
+def role_assignments(call: Call) -> Answer:
+    """GET /roleManagement/directory/roleAssignments: the direct ones."""
+    rows = [_row(call, assignment) for assignment in call.tenant.role_assignments if not assignment.eligible]
+    return call.collection(rows, ROLE_ASSIGNMENT, "roleManagement/directory/roleAssignments", expand=_EXPAND)
+
+
+def transitive_role_assignments(call: Call) -> Answer:
+    """GET (beta) /roleManagement/directory/transitiveRoleAssignments: through groups too, for one principal."""
+    if not call.options.eventual or not call.options.count or not call.options.filter:
+        raise bad_request("transitiveRoleAssignments needs $filter on principalId, $count=true and ConsistencyLevel.")
+    wanted = dict(parse(call.options.filter, ROLE_ASSIGNMENT).equals).get("principalId")
+    if not isinstance(wanted, str):
+        raise bad_request("transitiveRoleAssignments needs a $filter on principalId.")
+    holders = {wanted} | {group.id for group in call.tenant.groups_of(wanted)}
+    rows = [
+        _row(call, assignment, wanted)
+        for assignment in call.tenant.role_assignments
+        if assignment.principal_id in holders and not assignment.eligible
+    ]
+    return call.collection(rows, ROLE_ASSIGNMENT, "roleManagement/directory/transitiveRoleAssignments", expand=_EXPAND)
+
+
+def role_definitions(call: Call) -> Answer:
+    """GET /roleManagement/directory/roleDefinitions."""
+    rows = [definition(role_id, call.version) for role_id in NAMES]
+    return call.collection(rows, ROLE_DEFINITION, "roleManagement/directory/roleDefinitions")
+
+
+def role_definition(call: Call) -> Answer:
+    """GET /roleManagement/directory/roleDefinitions/{id}."""
+    role_id = call.parameters["unifiedRoleDefinition-id"].lower()
+    if role_id not in NAMES:
+        raise not_found(role_id)
+    return call.entity(
+        definition(role_id, call.version), ROLE_DEFINITION, "roleManagement/directory/roleDefinitions/$entity"
+    )
+
+
+def _instances(call: Call, *, eligible: bool) -> list[Json]:
+    return [
+        _row(call, assignment)
+        | {
+            "startDateTime": stamp(call.world.clock.now()),
+            "endDateTime": None,
+            "memberType": "Direct",
+        }
+        | ({"roleEligibilityScheduleId": assignment.id} if eligible else {"assignmentType": "Assigned"})
+        for assignment in call.tenant.role_assignments
+        if assignment.eligible is eligible
+    ]
+
+
+def eligibility_instances(call: Call) -> Answer:
+    """GET /roleManagement/directory/roleEligibilityScheduleInstances (P2)."""
+    context = "roleManagement/directory/roleEligibilityScheduleInstances"
+    return call.collection(_instances(call, eligible=True), ROLE_SCHEDULE_INSTANCE, context, expand=_EXPAND)
+
+
+def assignment_instances(call: Call) -> Answer:
+    """GET /roleManagement/directory/roleAssignmentScheduleInstances (P2)."""
+    context = "roleManagement/directory/roleAssignmentScheduleInstances"
+    return call.collection(_instances(call, eligible=False), ROLE_SCHEDULE_INSTANCE, context, expand=_EXPAND)
+
+
+_ROOT = "/roleManagement/directory"
+OPERATIONS = (
+    Operation("GET", f"{_ROOT}/roleAssignments", role_assignments, _READ),
+    Operation("GET", f"{_ROOT}/transitiveRoleAssignments", transitive_role_assignments, _READ, versions=("beta",)),
+    Operation("GET", f"{_ROOT}/roleDefinitions", role_definitions, _DEFINITIONS),
+    Operation(
+        "GET",
+        f"{_ROOT}/roleDefinitions/{{unifiedRoleDefinition-id}}",
+        role_definition,
+        _DEFINITIONS,
+        versions=("v1.0",),
+    ),
+    Operation("GET", f"{_ROOT}/roleEligibilityScheduleInstances", eligibility_instances, _ELIGIBLE, licence=Licence.P2),
+    Operation("GET", f"{_ROOT}/roleAssignmentScheduleInstances", assignment_instances, _SCHEDULED, licence=Licence.P2),
+)

@@ -1,0 +1,16 @@
+"""How large a simulated tenant may be."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Size(StrEnum):
+    """The three tenants that a seed gives."""
+
+    LARGE = "large"
+    MEDIUM = "medium"
+    SMALL = "small"
+
+
+SIZES: dict[Size, int] = {Size.SMALL: 60, Size.MEDIUM: 2_000, Size.LARGE: 50_000}

@@ -1,0 +1,80 @@
+"""The state that the simulated services share."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from simulator.clock import Clock
+from simulator.config import SimulatorConfig, SyncedWrite
+from simulator.faults import Faults
+from simulator.ids import guid
+from simulator.inbox import Inbox
+from simulator.journal import Journal
+from simulator.keys import generate
+from simulator.latency import Latency
+from simulator.people import build
+from simulator.tenant import Tenant
+from simulator.tokens import Tokens
+
+
+class World:
+    """One tenant with its clock, faults, latencies, keys and record of requests. A fresh one per Simulator."""
+
+    def __init__(self, config: SimulatorConfig) -> None:
+        self.config = config
+        self.clock = Clock()
+        self.faults = Faults()
+        self.journal = Journal(config.journal_limit)
+        self.latency = Latency(config.latency, config.seed)
+        self.keys = generate(config.host)
+        self.app_id = guid(config.seed, "app:IRBot")
+        self.app_secret = secrets.token_urlsafe(24)
+        self.synced_write: SyncedWrite = config.synced_write
+        self.throttling = config.throttling
+        self.base_url = ""  # http://host:port, set when the server listens
+        self.login_url = ""
+        self.closing = False
+        self._at_close: list[Callable[[], Awaitable[None]]] = []
+        self._new_tenant()
+
+    def _new_tenant(self) -> None:
+        config = self.config
+        self.tenant = Tenant(guid(config.seed, "tenant"), config.domain, self.clock.now, time.monotonic)
+        self.tenant.replication_seconds = config.replication_seconds
+        build(
+            self.tenant,
+            seed=config.seed,
+            size=config.size,
+            now=self.clock.now(),
+            app_id=self.app_id,
+            app_secret=self.app_secret,
+            app_certificate=self.keys.app.certificate_pem,
+            permissions=config.permissions,
+            directory_roles=config.directory_roles,
+            licences=config.licences,
+        )
+        self.inbox = Inbox(self.clock.now, self.tenant.touch)
+        self.tokens = Tokens(self.tenant, self.clock, self.keys.login)
+
+    def reset(self) -> None:
+        """Back to the seed: tenant, inboxes, faults, knobs and journal. Tokens issued earlier go on working."""
+        version = self.tenant.version
+        self.faults.clear()
+        self.journal.clear()
+        self.latency.choose(self.config.latency)
+        self.synced_write = self.config.synced_write
+        self.throttling = self.config.throttling
+        self._new_tenant()
+        self.tenant.version = version + 1
+
+    def at_close(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Registers what a service must close when the simulator stops."""
+        self._at_close.append(action)
+
+    async def close(self) -> None:
+        """Runs the registered closings, newest first."""
+        self.closing = True
+        while self._at_close:
+            await self._at_close.pop()()
