@@ -36,7 +36,6 @@ PREMIUM = "Microsoft Entra ID P1"
 INTUNE = "Microsoft Intune"
 
 _NO_MAILBOX = frozenset({"MailboxNotEnabledForRESTAPI", "ErrorInvalidUser", "MailboxNotSupportedForRESTAPI"})
-_PREMIUM_CODES = frozenset({"Authentication_RequestFromNonPremiumTenantOrB2CTenant"})
 _LICENCE_CODES = frozenset({"AccessDenied", "Forbidden"})
 _CONCURRENT = frozenset({"Directory_ConcurrencyViolation"})
 
@@ -81,15 +80,17 @@ def graph_error(
     if status == 424:
         return Conflict(**data, reason="earlier-part-failed")
     if status == 400:
-        return _bad_request(code, message, data)
+        return _bad_request(operation, code, message, data)
     if 300 <= status < 400:
         return UpstreamDown(**data, reason="redirected")
     return Bug(**data)
 
 
-def _bad_request(code: str, message: str, data: Mapping[str, str | int | None]) -> IRBotError:
+def _bad_request(operation: Operation, code: str, message: str, data: Mapping[str, str | int | None]) -> IRBotError:
     if code in _NO_MAILBOX:
         return Gone(**data, reason="no-mailbox")
+    if _needs_licence(code):
+        return MissingLicence(**data, licence=operation.licence or PREMIUM)
     if "on-premises mastered" in message:
         return OnPremises(**data)
     if "current default authentication method" in message:
@@ -114,7 +115,7 @@ def _forbidden(
     needed = operation.permissions
     missing = [name for name in needed if granted is not None and name not in granted]
     all_granted = granted is not None and not missing
-    if code in _PREMIUM_CODES and not missing:
+    if _needs_licence(code) and not missing:
         return MissingLicence(**data, licence=operation.licence or PREMIUM)
     if code in _LICENCE_CODES and operation.licence and (all_granted or "licens" in message):
         return MissingLicence(**data, licence=operation.licence)
@@ -124,6 +125,11 @@ def _forbidden(
         # Consented, and yet refused: an Exchange scope (RBAC for Applications) leaves this mailbox out.
         return MissingPermission(**data, permissions=list(needed), reason="mailbox-out-of-scope")
     return MissingRole(**data, roles=list(operation.roles))
+
+
+def _needs_licence(code: str) -> bool:
+    """`Authentication_RequestFromNonPremiumTenantOrB2CTenant`, `AadPremiumLicenseRequired` and their like."""
+    return "premium" in code.casefold() or "license" in code.casefold()
 
 
 def _error_of(body: bytes) -> Mapping[str, Any]:

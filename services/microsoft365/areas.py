@@ -1,0 +1,35 @@
+"""Microsoft 365 as the rest of the bot sees it: one object with an area for each thing one may ask about."""
+
+from __future__ import annotations
+
+from services.microsoft365.consents import Consents
+from services.microsoft365.devices import Devices
+from services.microsoft365.directory import Directory
+from services.microsoft365.graph import Graph
+from services.microsoft365.licences import Licences
+from services.microsoft365.mailbox import Mailboxes
+from services.microsoft365.sign_in_methods import SignInMethods
+from services.microsoft365.tokens import Tokens
+from services.settings import Settings
+
+
+class Microsoft365:
+    """The areas of one tenant, on one Graph client."""
+
+    def __init__(self, graph: Graph, app_id: str) -> None:
+        self._graph = graph
+        self.consents = Consents(graph)
+        self.devices = Devices(graph)
+        self.directory = Directory(graph, app_id)
+        self.licences = Licences(graph)
+        self.mailbox = Mailboxes(graph)
+        self.sign_in_methods = SignInMethods(graph)
+
+    async def close(self) -> None:
+        """Closes the connections. The tokens belong to who made them."""
+        await self._graph.close()
+
+
+async def open_microsoft365(settings: Settings, tokens: Tokens) -> Microsoft365:
+    """Opens Microsoft 365. Sends nothing yet."""
+    return Microsoft365(await Graph.open(settings, tokens), settings.app_id)
