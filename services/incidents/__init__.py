@@ -1,0 +1,1 @@
+"""Incidents: the account, the timeline, the evidence."""

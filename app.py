@@ -1,0 +1,250 @@
+"""IRBot's command line, and the one place where its parts are put together.
+
+`run` serves the bot. `demo` and `drill` bring a simulated tenant with them; nothing else ever loads the simulator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from aiohttp import web
+
+import bot.server
+from bot.messenger import Messenger
+from dialogs.parts import Parts
+from dialogs.publisher import Publisher
+from dialogs.turn import Answer, Arrival, Click, Message
+from dialogs.turns import JOB, Turns
+from services import logs
+from services.access import Access
+from services.approvals import Approvals, RuleBook
+from services.clockwork import Clockwork
+from services.database import Database
+from services.durable import Durable
+from services.errors import Conflict, UpstreamDown
+from services.microsoft365 import open_microsoft365
+from services.microsoft365.tokens import Tokens
+from services.people import People
+from services.playbook import STEPS
+from services.playbook.runner import Runner
+from services.posts import Posts
+from services.requests import Requests
+from services.settings import Settings, load
+
+log = logging.getLogger("irbot")
+
+_EXPIRY_SECONDS = 2.0
+_CARD_CLOCK_SECONDS = 60.0
+_CARD_CLOCK_RUNS_FOR = timedelta(hours=1)
+
+
+class Application:
+    """The running bot: opened and closed with the web server around it. It is the bot's handler from then on."""
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.now = now
+        self.tokens = Tokens(settings)
+        self.messenger = Messenger(settings, self.tokens)
+        self.rules = RuleBook(settings, STEPS)
+        self.parts: Parts | None = None
+        self.publisher: Publisher | None = None
+        self._turns: Turns | None = None
+
+    async def life(self, _app: web.Application) -> AsyncIterator[None]:
+        """Opens everything in order, and closes it in reverse."""
+        settings, now = self.settings, self.now
+        database = await Database.open(settings.sql_url)
+        m365 = await open_microsoft365(settings, self.tokens)
+        on_file = database.is_sqlite
+        durable = Durable(
+            database,
+            f"sqlite:///{settings.data_dir / 'engine.sqlite'}" if on_file else settings.sql_url,
+            settings.data_dir / "lock.sqlite" if on_file else None,
+        )
+        access = Access(settings, m365, database)
+        posts = Posts(database)
+        approvals = Approvals(database, access, posts, settings, self.rules, now)
+        requests = Requests(database, now)
+        runner = Runner(
+            database=database,
+            m365=m365,
+            settings=settings,
+            access=access,
+            durable=durable,
+            posts=posts,
+            rules=self.rules,
+            steps=STEPS,
+            now=now,
+        )
+        self.parts = Parts(
+            settings=settings,
+            database=database,
+            m365=m365,
+            access=access,
+            approvals=approvals,
+            durable=durable,
+            runner=runner,
+            posts=posts,
+            people=People(database, now),
+            requests=requests,
+            steps=STEPS,
+            now=now,
+        )
+        turns = Turns(self.parts)
+        self.publisher = Publisher(self.parts, self.messenger)
+        durable.register(JOB, turns.handle, pending=requests.unfinished, give_up=turns.gave_up)
+        durable.register("prepare", runner.prepare, pending=runner.pending_preparations, give_up=runner.prepare_gave_up)
+        durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
+        await durable.launch()
+        await self.publisher.start()
+        clockwork = Clockwork()
+        clockwork.every(_EXPIRY_SECONDS, "approvals", approvals.expire_due)
+        clockwork.every(
+            _CARD_CLOCK_SECONDS, "card clocks", lambda: posts.refresh_headlines(now() - _CARD_CLOCK_RUNS_FOR)
+        )
+        self._turns = turns
+        log.info("ready")
+        yield
+        self._turns = None
+        await clockwork.close()
+        await durable.close()
+        await self.publisher.close()
+        await m365.close()
+        await self.messenger.close()
+        await self.tokens.close()
+        await database.close()
+
+    async def ready(self) -> bool:
+        """Whether the database answers and the durable engine holds its lease."""
+        if self.parts is None or self._turns is None:
+            return False
+        async with self.parts.database.read() as connection:
+            await connection.execute(sa.text("SELECT 1"))
+        return self.parts.durable.holds_lease()
+
+    async def on_message(self, message: Message) -> None:
+        """See `bot.handler.Handler`."""
+        await self._open_turns().on_message(message)
+
+    async def on_click(self, click: Click) -> Answer:
+        """See `bot.handler.Handler`."""
+        return await self._open_turns().on_click(click)
+
+    async def on_arrival(self, arrival: Arrival) -> None:
+        """See `bot.handler.Handler`."""
+        await self._open_turns().on_arrival(arrival)
+
+    def _open_turns(self) -> Turns:
+        if self._turns is None:
+            raise UpstreamDown(service="irbot")
+        return self._turns
+
+
+APPLICATION: web.AppKey[Application] = web.AppKey("application", Application)
+
+
+def build(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> web.Application:
+    """The whole bot as a web application. Raises ValueError for settings that contradict each other."""
+    application = Application(settings, now)
+    app = web.Application()
+    app[APPLICATION] = application
+    app.cleanup_ctx.append(application.life)
+    bot.server.install(app, settings, application, application.messenger, {"work": application.ready})
+    return app
+
+
+def run() -> int:
+    """Serves the bot until it is told to stop."""
+    try:
+        settings = load()
+        app = build(settings)
+    except ValueError as error:
+        return _complain(f"IRBot cannot start: {_words(error)}")
+    logs.configure(settings.log_level)
+    if settings.app_secret is not None:
+        logs.hide(settings.app_secret.get_secret_value())
+    try:
+        asyncio.run(_serve(app, settings))
+    except Conflict:
+        return _complain(f"IRBot cannot start: another IRBot is using the database in {settings.data_dir.resolve()}.")
+    except OSError as error:
+        return _complain(f"IRBot cannot start: {error.strerror or error}.")
+    return 0
+
+
+async def _serve(app: web.Application, settings: Settings) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM"):
+            try:
+                loop.add_signal_handler(getattr(signal, name), stop.set)
+            except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
+                break
+        await stop.wait()
+    except KeyboardInterrupt:
+        log.info("stopped from the keyboard")
+    finally:
+        await runner.cleanup()
+
+
+def demo() -> int:
+    """The simulated tenant, the bot and a Teams window for each of two people."""
+    from simulator import demo as stage
+
+    return stage.run()
+
+
+def drill() -> int:
+    """A whole compromise in the terminal; not 0 when an account is not locked at the end."""
+    from simulator import drill as rehearsal
+
+    return rehearsal.run()
+
+
+def _words(error: ValueError) -> str:
+    """A validation error in one line, without the values that were given: one of them may be a secret."""
+    details: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
+    if details is None:
+        return str(error)
+    lines = []
+    for detail in details(include_url=False, include_input=False, include_context=False):
+        place = "_".join(str(part) for part in detail["loc"]).upper()
+        text = str(detail["msg"]).removeprefix("Value error, ")
+        lines.append(f"IRBOT_{place}: {text}" if place else text)
+    return "; ".join(lines)
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(text + "\n")
+    return 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="app.py", description="IRBot for Microsoft Teams")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="serve the bot (settings: IRBOT_… in the environment)")
+    for name, what in (("demo", demo), ("drill", drill)):
+        commands.add_parser(name, help=(what.__doc__ or "").partition("\n")[0])
+    chosen = parser.parse_args(arguments)
+    table: dict[str, Callable[[], int]] = {"run": run, "demo": demo, "drill": drill}
+    return table[chosen.command]()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    sys.exit(main())

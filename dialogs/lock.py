@@ -1,0 +1,40 @@
+"""Asking for a lock, for its undoing, or for another look at the account."""
+
+from __future__ import annotations
+
+from cards import incident_card
+from dialogs.parts import Parts
+from dialogs.render import Viewer, incident_view
+from dialogs.turn import CardAnswer, Click
+from services.access import Permission
+from services.approvals import PlanKind
+from services.errors import Conflict
+
+
+async def ask(parts: Parts, click: Click) -> CardAnswer:
+    """Asks for the proposed lock; whoever asks by the *confirm* rule confirms on the same card."""
+    await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.LOCK)
+    return await headline(parts, click.id, click)
+
+
+async def ask_undo(parts: Parts, click: Click) -> CardAnswer:
+    """Asks for putting back what IRBot changed and can put back."""
+    plans = await parts.runner.undo_plan(click.id)
+    if not plans:
+        raise Conflict(reason="nothing-to-undo")
+    await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.UNDO, plans=plans)
+    return await headline(parts, click.id, click)
+
+
+async def prepare_again(parts: Parts, click: Click) -> CardAnswer:
+    """Looks at the account again after a failed look."""
+    await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation)
+    await parts.runner.prepare_again(click.id, click.nonce, click.actor)
+    return await headline(parts, click.id, click)
+
+
+async def headline(parts: Parts, incident_id: str, click: Click, notice: str | None = None) -> CardAnswer:
+    """The incident's card as the person who clicked should see it."""
+    standing = await parts.access.standing(click.actor.object_id)
+    viewer = Viewer(click.actor, standing.permissions)
+    return CardAnswer(incident_card(await incident_view(parts, incident_id, viewer=viewer, notice=notice)))

@@ -1,0 +1,37 @@
+"""What every dialog needs: the services, put together once by `app.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.access import Access
+from services.approvals import Approvals
+from services.database import Database
+from services.durable import Durable
+from services.microsoft365 import Microsoft365
+from services.people import People
+from services.playbook.runner import Runner
+from services.playbook.step import Step
+from services.posts import Posts
+from services.requests import Requests
+from services.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The running application's services, as the dialogs see them."""
+
+    settings: Settings
+    database: Database
+    m365: Microsoft365
+    access: Access
+    approvals: Approvals
+    durable: Durable
+    runner: Runner
+    posts: Posts
+    people: People
+    requests: Requests
+    steps: Sequence[Step]
+    now: Callable[[], datetime]

@@ -1,0 +1,146 @@
+"""Keeps what stands in the conversations equal to what the rows say.
+
+It draws every post that is behind, and sends or edits it. A burst of changes becomes one edit. A post that fails is
+tried again or settled; it never changes the result of a step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from contextlib import suppress
+
+from cards import approval_card, incident_card
+from dialogs.parts import Parts
+from dialogs.render import approval_view, incident_view
+from services.channel import Card, Channel, Conversation
+from services.errors import BadInput, IRBotError, NotAllowed, NotFound, Throttled, UnknownOutcome
+from services.incidents import store
+from services.posts import Post, PostKind, PostState
+
+log = logging.getLogger(__name__)
+
+_LOOK_AROUND_SECONDS = 2.0
+_BETWEEN_EDITS_SECONDS = 0.6
+_LONGEST_WAIT_SECONDS = 300.0
+
+
+class Publisher:
+    """One per process. Several processes may publish: a post is sent by whoever takes it first."""
+
+    def __init__(self, parts: Parts, channel: Channel) -> None:
+        self._parts = parts
+        self._channel = channel
+        self._task: asyncio.Task[None] | None = None
+        self._busy: set[str] = set()
+
+    async def start(self) -> None:
+        """Settles what a killed process was sending, and begins."""
+        await self._parts.posts.recover(self._parts.now())
+        self._task = asyncio.create_task(self._run(), name="publisher")
+
+    async def close(self) -> None:
+        """Stops; what is not sent is sent by the next process."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        changed = self._parts.posts.changed
+        async with asyncio.TaskGroup() as sending:
+            while True:
+                changed.clear()
+                try:
+                    due = await self._parts.posts.due(self._parts.now())
+                except Exception:
+                    log.exception("the outbox could not be read; it is read again")
+                    due = ()
+                for post in due:
+                    if post.id not in self._busy:
+                        self._busy.add(post.id)
+                        sending.create_task(self._publish(post))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_AROUND_SECONDS):
+                        await changed.wait()
+
+    async def _publish(self, post: Post) -> None:
+        try:
+            await self._send(post)
+        except Exception:
+            log.exception("post %s could not be published; it is tried again", post.id)
+            await asyncio.sleep(_LOOK_AROUND_SECONDS)
+        else:
+            await asyncio.sleep(_BETWEEN_EDITS_SECONDS if post.kind is not PostKind.REPLY else 0)
+        finally:
+            self._busy.discard(post.id)
+            self._parts.posts.changed.set()
+
+    async def _send(self, post: Post) -> None:
+        posts, now = self._parts.posts, self._parts.now
+        card = await self._draw(post)
+        digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()
+        if post.activity_id is not None and post.conversation is not None and digest == post.published_digest:
+            await posts.published(
+                post, now(), activity_id=post.activity_id, conversation=post.conversation, digest=digest
+            )
+            return
+        if not await posts.begin(post, now()):
+            return
+        try:
+            where = post.conversation or await self._personal(post)
+            if post.activity_id is None:
+                activity_id = await self._channel.post_card(where, card, post.summary)
+            else:
+                await self._channel.edit_card(where, post.activity_id, card, post.summary)
+                activity_id = post.activity_id
+        except IRBotError as error:
+            await self._failed(post, error)
+            return
+        await posts.published(post, now(), activity_id=activity_id, conversation=where, digest=digest)
+
+    async def _failed(self, post: Post, error: IRBotError) -> None:
+        posts, now = self._parts.posts, self._parts.now()
+        log.warning("post %s (%s): %s %s", post.id, post.kind, error.code, dict(error.data))
+        if isinstance(error, NotFound) and post.activity_id is not None:
+            # Somebody deleted the card. A headline is put up anew; anything else has had its time.
+            if post.kind is PostKind.HEADLINE:
+                await posts.retry_later(post, now, 0, forget=True)
+            else:
+                await posts.settle(post, PostState.GONE, now)
+        elif isinstance(error, NotFound | NotAllowed | BadInput):
+            if post.person is not None:
+                await self._parts.people.forget_personal(post.person["object_id"])
+            await posts.settle(post, PostState.UNREACHABLE, now)
+        elif isinstance(error, UnknownOutcome) and post.activity_id is None and post.kind is PostKind.REPLY:
+            await posts.settle(post, PostState.UNKNOWN, now)
+        else:
+            wait = error.retry_after if isinstance(error, Throttled) and error.retry_after else 2.0**post.attempts
+            await posts.retry_later(post, now, min(wait, _LONGEST_WAIT_SECONDS))
+
+    async def _draw(self, post: Post) -> Card:
+        if post.kind is PostKind.HEADLINE and post.incident_id is not None:
+            return incident_card(await incident_view(self._parts, post.incident_id))
+        if post.kind is PostKind.APPROVAL and post.approval_id is not None:
+            return approval_card(await approval_view(self._parts, post.approval_id))
+        if post.card is None:
+            raise LookupError(post.id)
+        return post.card
+
+    async def _personal(self, post: Post) -> Conversation:
+        """The personal chat of the person whom a post is for: the one we know, or a new one."""
+        if post.person is None or post.incident_id is None:
+            raise LookupError(post.id)
+        object_id = post.person["object_id"]
+        person = await self._parts.people.get(object_id)
+        if person is not None and person.personal is not None:
+            return person.personal
+        async with self._parts.database.read() as connection:
+            incident = await store.get(connection, post.incident_id)
+        where = await self._channel.open_personal(
+            object_id, incident.conversation.service_url, incident.conversation.tenant_id
+        )
+        await self._parts.people.opened(object_id, post.person["name"], where)
+        return where

@@ -1,0 +1,368 @@
+"""From rows to views: what the cards of an incident show right now. Decides nothing and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cards.views import (
+    ApprovalBox,
+    ApprovalView,
+    Button,
+    ButtonStyle,
+    ChangeLine,
+    IncidentLine,
+    IncidentView,
+    PersonLine,
+    StepLine,
+    Tone,
+)
+from dialogs.parts import Parts
+from dialogs.verbs import Verb
+from services import approvals
+from services.access import Permission
+from services.approvals import Approval, ApprovalState, PlanKind, plans_from_json
+from services.channel import Actor
+from services.incidents import store
+from services.incidents.model import Incident, IncidentState, Subject
+from services.microsoft365.directory import Account
+from services.playbook.ledger import Run, RunKind, runs_of
+from services.playbook.step import NoUndo, Plan, Rule, State, Step
+
+_TONES: Mapping[State, Tone] = {
+    State.ACCEPTED: Tone.WARNING,
+    State.ALREADY_SO: Tone.GOOD,
+    State.DONE: Tone.GOOD,
+    State.FAILED: Tone.ATTENTION,
+    State.NEEDS_ON_PREMISES: Tone.ATTENTION,
+    State.NOT_EVALUATED: Tone.WARNING,
+    State.REFUSED: Tone.ATTENTION,
+    State.RUNNING: Tone.NEUTRAL,
+    State.SKIPPED: Tone.NEUTRAL,
+    State.UNDONE: Tone.WARNING,
+    State.UNKNOWN: Tone.ATTENTION,
+}
+_RULES: Mapping[Rule, str] = {
+    Rule.NONE: "No approval needed.",
+    Rule.CONFIRM: "The person who asked must confirm.",
+    Rule.SECOND_PERSON: "A second person with the Approver role must decide.",
+}
+_LOCKED = frozenset({State.DONE, State.ALREADY_SO})
+_OPEN_PROBLEM = frozenset(
+    {State.FAILED, State.UNKNOWN, State.REFUSED, State.NEEDS_ON_PREMISES, State.ACCEPTED, State.NOT_EVALUATED}
+)
+_BLOCK = "block-sign-in"
+_MOST_REFRESHED = 60
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """For whom a card is drawn, and what they may do. Buttons that they may not press are left out."""
+
+    actor: Actor
+    permissions: frozenset[Permission]
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """All rows that a card of an incident is drawn from, read in one transaction."""
+
+    incident: Incident
+    waiting: Approval | None
+    newest: Approval | None
+    latest: Mapping[str, Run]
+    plans: Mapping[str, Plan]
+
+
+async def _facts(parts: Parts, incident_id: str) -> _Facts:
+    async with parts.database.read() as connection:
+        incident = await store.get(connection, incident_id)
+        return _Facts(
+            incident=incident,
+            waiting=await approvals.waiting_of(connection, incident_id),
+            newest=await approvals.newest_of(connection, incident_id),
+            latest={run.step_id: run for run in await runs_of(connection, incident_id)},
+            plans=plans_from_json(incident.plan.get("steps", {})),
+        )
+
+
+async def incident_view(
+    parts: Parts, incident_id: str, *, viewer: Viewer | None = None, notice: str | None = None, live: bool = True
+) -> IncidentView:
+    """The headline card. `viewer` None draws it for everybody; `live` False leaves all buttons out."""
+    facts = await _facts(parts, incident_id)
+    incident, waiting = facts.incident, facts.waiting
+    buttons = await _buttons(parts, facts, viewer) if live else ()
+    next_step, tone = _next(facts)
+    refresh_for: tuple[str, ...] = ()
+    if live and waiting is not None:
+        refresh_for = await parts.people.teams_ids(_concerned(facts))
+    return IncidentView(
+        number=incident.label,
+        phase="Closed" if incident.state is IncidentState.CLOSED else incident.phase.value.capitalize(),
+        subject=person_of_subject(incident.subject),
+        opened_by=incident.opened_by.name,
+        opened_at=incident.opened_at,
+        age=age(incident.opened_at, parts.now()),
+        next_step=next_step,
+        next_tone=tone,
+        steps=tuple(_step_lines(parts.steps, facts)),
+        changes=tuple(_change_lines(parts.steps, waiting.plans if waiting else facts.plans)),
+        warnings=tuple(_warnings(incident.subject)),
+        approval=_approval_box(facts, waiting or _telling(facts.newest)),
+        buttons=buttons,
+        notice=notice,
+        refresh=Button("Refresh", Verb.VIEW, incident.id, incident.nonce) if refresh_for else None,
+        refresh_for=refresh_for[:_MOST_REFRESHED],
+    )
+
+
+async def approval_view(parts: Parts, approval_id: str, *, notice: str | None = None) -> ApprovalView:
+    """The approval card of an approver's personal chat; without buttons once it is decided."""
+    async with parts.database.read() as connection:
+        approval = await approvals.get(connection, approval_id)
+    facts = await _facts(parts, approval.incident_id)
+    box = _approval_box(facts, approval)
+    if box is None:
+        raise LookupError(approval_id)
+    return ApprovalView(
+        incident_number=facts.incident.label,
+        subject=person_of_subject(facts.incident.subject),
+        approval=box,
+        changes=tuple(_change_lines(parts.steps, approval.plans)),
+        warnings=tuple(_warnings(facts.incident.subject)),
+        buttons=_decision_buttons(approval) if approval.state is ApprovalState.WAITING else (),
+        notice=notice,
+    )
+
+
+async def incident_line(parts: Parts, incident: Incident) -> IncidentLine:
+    """One line of the list of incidents."""
+    next_step, tone = _next(await _facts(parts, incident.id))
+    return IncidentLine(
+        number=incident.label,
+        subject=incident.subject.name,
+        phase=incident.phase.value.capitalize(),
+        next_step=next_step,
+        opened_at=incident.opened_at,
+        age=age(incident.opened_at, parts.now()),
+        tone=tone,
+    )
+
+
+def age(since: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    minutes = max(0, int((now - since).total_seconds() // 60))
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    return f"{minutes // (24 * 60)} days"
+
+
+def person_of_subject(subject: Subject) -> PersonLine:
+    """The account as a responder must recognise it."""
+    return PersonLine(
+        name=subject.name,
+        upn=subject.upn,
+        object_id=subject.object_id,
+        department=subject.department,
+        job_title=subject.job_title,
+        kinds=subject.kinds(),
+    )
+
+
+def person_of_account(account: Account) -> PersonLine:
+    """An account of the directory in a list to choose from."""
+    kinds = ["Guest" if account.is_guest else "Synced from on-premises" if account.synced else "Cloud account"]
+    if not account.account_enabled:
+        kinds.append("Sign-in blocked")
+    return PersonLine(
+        name=account.display_name,
+        upn=account.upn,
+        object_id=account.id,
+        department=account.department,
+        job_title=account.job_title,
+        kinds=tuple(kinds),
+    )
+
+
+# -- what is next --------------------------------------------------------------------------------------------------
+
+
+def _next(facts: _Facts) -> tuple[str, Tone]:
+    """One sentence: what is next, and for whom."""
+    incident, waiting, newest = facts.incident, facts.waiting, facts.newest
+    if incident.state is IncidentState.CLOSED:
+        return "This incident is closed.", Tone.NEUTRAL
+    if newest is not None and newest.state is ApprovalState.APPROVED:
+        word = "Undoing" if newest.kind is PlanKind.UNDO else "Locking"
+        return f"{word} now. You need not do anything.", Tone.NEUTRAL
+    if waiting is not None:
+        return _who_decides(waiting)
+    kind = incident.plan.get("kind")
+    if kind is None:
+        return "Checking the account. The plan comes next.", Tone.NEUTRAL
+    if kind == PlanKind.FAILED:
+        return "The account could not be checked. Press Check again.", Tone.ATTENTION
+    problems = [run for run in facts.latest.values() if run.state in _OPEN_PROBLEM and run.kind is not RunKind.READ]
+    block = facts.latest.get(_BLOCK)
+    if block is not None and block.kind is not RunKind.READ:
+        if block.state is State.UNDONE:
+            return "The lock was undone. Sign-in is allowed.", Tone.WARNING
+        if block.state in _LOCKED:
+            if problems:
+                return "Sign-in is blocked, but not everything worked. Read the steps below.", Tone.WARNING
+            return "The account is locked. Keep it locked until it has been checked.", Tone.GOOD
+        return "The account is NOT locked. Read the steps below.", Tone.ATTENTION
+    if not _has_changes(facts.plans):
+        return "There is nothing that IRBot can lock here. Read the steps below.", Tone.WARNING
+    return "Not locked yet. Check that this is the right account, then press Lock account.", Tone.ATTENTION
+
+
+def _who_decides(waiting: Approval) -> tuple[str, Tone]:
+    asker = waiting.requester.name
+    if waiting.rule is Rule.CONFIRM:
+        return f"{asker}: check the changes, then press Lock now.", Tone.ATTENTION
+    asked = ", ".join(waiting.asked[:3])
+    more = f" and {len(waiting.asked) - 3} more" if len(waiting.asked) > 3 else ""
+    whom = f" Asked: {asked}{more}." if asked else ""
+    return f"Waiting for an approver to decide.{whom}", Tone.ATTENTION
+
+
+def _has_changes(plans: Mapping[str, Plan]) -> bool:
+    return any(plan.changes for plan in plans.values())
+
+
+# -- the parts of the card -----------------------------------------------------------------------------------------
+
+
+def _step_lines(steps: Iterable[Step], facts: _Facts) -> Iterable[StepLine]:
+    shown = facts.waiting.plans if facts.waiting else facts.plans
+    for step in steps:
+        run, plan = facts.latest.get(step.id), shown.get(step.id)
+        if plan is not None and (facts.waiting is not None or run is None):
+            yield _planned_line(step, plan, waiting=facts.waiting is not None)
+        elif run is not None:
+            yield StepLine(
+                title=step.title,
+                state=run.state.value,
+                tone=_TONES[run.state],
+                reason=run.reason,
+                who=None if run.kind is RunKind.READ else run.actor.name,
+                at=run.finished_at or run.started_at,
+            )
+
+
+def _planned_line(step: Step, plan: Plan, *, waiting: bool) -> StepLine:
+    if plan.settled is not None:
+        return StepLine(step.title, plan.settled.state.value, _TONES[plan.settled.state], plan.settled.reason)
+    return StepLine(step.title, "waiting" if waiting else "planned", Tone.NEUTRAL, step.why)
+
+
+def _change_lines(steps: Iterable[Step], plans: Mapping[str, Plan]) -> Iterable[ChangeLine]:
+    for step in steps:
+        for change in plans[step.id].changes if step.id in plans else ():
+            undo = step.undo.reason if isinstance(step.undo, NoUndo) else step.undo.note
+            yield ChangeLine(step.title, change.what, change.before, change.after, undo)
+
+
+def _warnings(subject: Subject) -> Iterable[str]:
+    if subject.break_glass:
+        yield "This is a break-glass account. Make sure that another way into the tenant works before you lock it."
+    if subject.privileged:
+        yield "This account is privileged, or may be. A second person must approve."
+    if subject.vip:
+        yield "This account is on the VIP list. A second person must approve."
+    if subject.synced:
+        yield "This account comes from your on-premises directory. Some changes must be made there too."
+    if subject.guest:
+        yield "This is a guest. Only the access to your tenant can be blocked; tell their organisation."
+    if subject.shared_mailbox:
+        yield "This is a shared mailbox. People may keep reading it through their own accounts."
+    for unknown in subject.unknowns:
+        yield f"Not checked, so handled with care. {unknown}"
+
+
+def _approval_box(facts: _Facts, approval: Approval | None) -> ApprovalBox | None:
+    if approval is None:
+        return None
+    verb = "Undo the lock of" if approval.kind is PlanKind.UNDO else "Lock"
+    state = ApprovalState.APPROVED if approval.state is ApprovalState.USED else approval.state
+    rule = _RULES[approval.rule]
+    if approval.reason:
+        rule = f"{rule} {approval.reason}"
+    return ApprovalBox(
+        title=f"{verb} {facts.incident.subject.name}",
+        state=state.value,
+        requester=approval.requester.name,
+        rule=rule,
+        expires_at=approval.expires_at if approval.state is ApprovalState.WAITING else None,
+        decided_by=approval.decided_by.name if approval.decided_by else None,
+        decided_at=approval.decided_at,
+        waiting_for=approval.asked if approval.state is ApprovalState.WAITING else (),
+    )
+
+
+def _telling(newest: Approval | None) -> Approval | None:
+    """A decided approval is worth a box only where it says something that the steps do not."""
+    if newest is None or newest.state in {ApprovalState.CANCELLED}:
+        return None
+    return newest
+
+
+async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[Button, ...]:
+    incident, waiting, newest = facts.incident, facts.waiting, facts.newest
+    may = viewer.permissions if viewer else frozenset(Permission)
+    contain = Permission.ACCOUNT_CONTAIN in may
+    if incident.state is IncidentState.CLOSED or (newest is not None and newest.state is ApprovalState.APPROVED):
+        return ()
+    if waiting is not None:
+        return _waiting_buttons(waiting, viewer, may)
+    kind = incident.plan.get("kind")
+    buttons: list[Button] = []
+    if contain and kind == PlanKind.LOCK and _has_changes(facts.plans):
+        tried = any(run.kind is RunKind.APPLY for run in facts.latest.values())
+        title = "Try again…" if tried else "Lock account…"
+        buttons.append(Button(title, Verb.LOCK_ASK, incident.id, incident.nonce, ButtonStyle.POSITIVE))
+    if contain and kind == PlanKind.FAILED:
+        buttons.append(Button("Check again", Verb.PREPARE_AGAIN, incident.id, incident.nonce, ButtonStyle.POSITIVE))
+    if contain and kind in {PlanKind.LOCK, PlanKind.NONE} and await parts.runner.undo_plan(incident.id):
+        buttons.append(Button("Undo…", Verb.UNDO_ASK, incident.id, incident.nonce))
+    return tuple(buttons)
+
+
+def _waiting_buttons(waiting: Approval, viewer: Viewer | None, may: frozenset[Permission]) -> tuple[Button, ...]:
+    is_requester = viewer is None or viewer.actor.object_id == waiting.requester.object_id
+    cancel = Button("Cancel", Verb.CANCEL, waiting.id, waiting.nonce)
+    if waiting.rule is Rule.CONFIRM:
+        if not is_requester:
+            return ()
+        return (Button("Lock now", Verb.APPROVE, waiting.id, waiting.nonce, ButtonStyle.DESTRUCTIVE), cancel)
+    buttons: list[Button] = []
+    if Permission.APPROVAL_DECIDE in may and (viewer is None or not is_requester):
+        buttons.extend(_decision_buttons(waiting))
+    if Permission.ACCOUNT_CONTAIN in may:
+        buttons.append(cancel)
+    return tuple(buttons)
+
+
+def _decision_buttons(approval: Approval) -> tuple[Button, ...]:
+    return (
+        Button("Approve", Verb.APPROVE, approval.id, approval.nonce, ButtonStyle.DESTRUCTIVE),
+        Button("Refuse", Verb.REFUSE, approval.id, approval.nonce),
+    )
+
+
+def _concerned(facts: _Facts) -> set[str]:
+    """Who sees a card of their own: those who act on this incident."""
+    people = {facts.incident.opened_by.object_id}
+    for approval in (facts.waiting, facts.newest):
+        if approval is not None:
+            people.add(approval.requester.object_id)
+            if approval.decided_by is not None:
+                people.add(approval.decided_by.object_id)
+    return people

@@ -1,0 +1,18 @@
+"""The verbs of all buttons, alphabetised. The table that gives each its handler is in `turns.py`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Verb(StrEnum):
+    """What a press of a button asks for. A card carries it as plain text."""
+
+    APPROVE = "approve"
+    CANCEL = "cancel"
+    CHOOSE = "choose"
+    LOCK_ASK = "lock.ask"
+    PREPARE_AGAIN = "prepare.again"
+    REFUSE = "refuse"
+    UNDO_ASK = "undo.ask"
+    VIEW = "view"

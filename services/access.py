@@ -1,0 +1,161 @@
+"""Who may do what: the only place where a role decides. Denies by default.
+
+A role comes from an Entra group (members counted transitively) or an app role of our own service principal. It is
+looked up afresh at every request, approval and execution; a look-up that fails gives no role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.channel import Actor, Conversation, ConversationKind
+from services.database import Database
+from services.errors import IRBotError, NotAllowed
+from services.incidents import store
+from services.microsoft365 import Microsoft365
+from services.microsoft365.directory import Account
+from services.settings import Settings
+from services.together import together
+
+
+class Permission(StrEnum):
+    """What can be allowed, as `thing:verb`, alphabetised."""
+
+    ACCOUNT_CONTAIN = "account:contain"
+    APPROVAL_DECIDE = "approval:decide"
+    BLAST_SEND = "blast:send"
+    INCIDENT_OPEN = "incident:open"
+    INCIDENT_READ = "incident:read"
+    SELF_READ = "self:read"
+    WORK_STOP = "work:stop"
+
+
+class Role(StrEnum):
+    """The roles of an organisation's people in IRBot."""
+
+    ADMINISTRATOR = "Administrator"
+    APPROVER = "Approver"
+    COMMUNICATOR = "Communicator"
+    RESPONDER = "Responder"
+
+
+POLICY: Mapping[Role, frozenset[Permission]] = {
+    Role.RESPONDER: frozenset({Permission.INCIDENT_OPEN, Permission.INCIDENT_READ, Permission.ACCOUNT_CONTAIN}),
+    Role.APPROVER: frozenset({Permission.INCIDENT_READ, Permission.APPROVAL_DECIDE}),
+    Role.COMMUNICATOR: frozenset({Permission.INCIDENT_READ, Permission.BLAST_SEND}),
+    Role.ADMINISTRATOR: frozenset({Permission.INCIDENT_READ, Permission.WORK_STOP}),
+}
+
+# What anybody of the tenant may ask, member or guest, and even a subject: who they are to IRBot.
+EVERYBODY = frozenset({Permission.SELF_READ})
+
+# What is never done from a private talk: others must see it happen.
+ONLY_IN_CHANNELS = frozenset({Permission.INCIDENT_OPEN, Permission.ACCOUNT_CONTAIN, Permission.BLAST_SEND})
+
+_WORDS: Mapping[Role, str] = {
+    Role.RESPONDER: "Open incidents, and ask for and confirm steps.",
+    Role.APPROVER: "Decide as the second person.",
+    Role.COMMUNICATOR: "Prepare warnings and lessons.",
+    Role.ADMINISTRATOR: "Configure IRBot and stop its work.",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A person's roles, each with the reason, as looked up a moment ago."""
+
+    account: Account
+    roles: Mapping[Role, str]
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """The union of what the roles allow."""
+        return frozenset().union(*(POLICY[role] for role in self.roles))
+
+
+class Access:
+    """The role checks. Every method that answers yes has just asked Entra."""
+
+    def __init__(self, settings: Settings, m365: Microsoft365, database: Database) -> None:
+        self._settings = settings
+        self._m365 = m365
+        self._database = database
+        self._groups: Mapping[Role, tuple[str, ...]] = {
+            Role.RESPONDER: settings.responder_groups,
+            Role.APPROVER: settings.approver_groups,
+            Role.COMMUNICATOR: settings.communicator_groups,
+            Role.ADMINISTRATOR: settings.administrator_groups,
+        }
+
+    async def standing(self, object_id: str) -> Standing:
+        """A person's roles now; guests and disabled accounts hold none. Raises NotAllowed when the look-up fails."""
+        wanted = sorted({group for groups in self._groups.values() for group in groups})
+        directory = self._m365.directory
+        try:
+            person, member, app_roles = await together(
+                directory.account(object_id), directory.groups_of(object_id, wanted), self._app_roles(object_id)
+            )
+        except IRBotError as error:
+            raise NotAllowed(reason="role-check-failed", cause=error.code) from error
+        if person.is_guest or not person.account_enabled:
+            return Standing(person, {})
+        roles: dict[Role, str] = {}
+        for role, groups in self._groups.items():
+            if any(group in member for group in groups):
+                roles[role] = f"You are in a group that IRBot knows as {role.value}s."
+            elif f"IRBot.{role.value}" in app_roles:
+                roles[role] = f"You hold the app role IRBot.{role.value}."
+        return Standing(person, roles)
+
+    async def require(
+        self, actor: Actor, permission: Permission, where: Conversation | None, *, incident_id: str | None = None
+    ) -> Standing:
+        """Returns the actor's standing, or raises NotAllowed with the reason.
+
+        `where` is None for scheduled work, which has no place and runs in the name of who asked for it.
+        """
+        async with self._database.read() as connection:
+            subjects = await store.open_subjects(connection)
+        if permission not in EVERYBODY and actor.object_id in subjects:
+            raise NotAllowed(reason="subject-of-incident", permission=permission.value)
+        if permission in ONLY_IN_CHANNELS and where is not None and where.kind is not ConversationKind.CHANNEL:
+            personal = where.kind is ConversationKind.PERSONAL
+            raise NotAllowed(reason="not-in-personal-chat" if personal else "not-in-this-place")
+        standing = await self.standing(actor.object_id)
+        if permission in EVERYBODY:
+            return standing
+        if standing.account.is_guest:
+            raise NotAllowed(reason="guest", permission=permission.value)
+        if permission not in standing.permissions:
+            needed = [role.value for role in Role if permission in POLICY[role]]
+            raise NotAllowed(reason="no-role", permission=permission.value, needed=needed)
+        return standing
+
+    async def approvers(self, without: frozenset[str]) -> tuple[tuple[Account, ...], bool]:
+        """Whom to ask: members of the approver groups who can act, and whether the list is complete."""
+        found: dict[str, Account] = {}
+        complete = bool(self._groups[Role.APPROVER])
+        for group in self._groups[Role.APPROVER]:
+            people = await self._m365.directory.people_in(group, limit=50)
+            complete = complete and people.complete
+            found.update({account.id: account for account in people.accounts})
+        async with self._database.read() as connection:
+            subjects = await store.open_subjects(connection)
+        able = [
+            account
+            for account in found.values()
+            if account.account_enabled and not account.is_guest and account.id not in without | subjects
+        ]
+        return tuple(sorted(able, key=lambda account: account.display_name)), complete
+
+    async def _app_roles(self, object_id: str) -> frozenset[str]:
+        if not self._settings.use_app_roles:
+            return frozenset()
+        return await self._m365.directory.app_roles_of(object_id)
+
+
+def what_it_allows(role: Role) -> str:
+    """A role's powers in one short sentence."""
+    return _WORDS[role]

@@ -1,0 +1,291 @@
+"""Durable jobs: the only module that imports the durable engine (DBOS).
+
+A job is a name and a key. Its function is resumable: it reads its truth from our own tables, so running it again
+after a kill at any instant finishes what is left and repeats no effect. The engine gives a job an owner, remembers
+that it is unfinished, and hands it to a living process when its owner has died. No secret is ever in a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import sqlite3
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import dbos
+import dbos._serialization
+import dbos._sys_db
+import sqlalchemy as sa
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+
+from services.database import Database, sync_url, tables
+from services.errors import Conflict
+
+log = logging.getLogger(__name__)
+
+Job = Callable[[str], Awaitable[None]]
+Pending = Callable[[], Awaitable[Sequence[str]]]
+GiveUp = Callable[[str, str], Awaitable[None]]
+
+_HEARTBEAT_SECONDS = 1.0
+_LEASE_SECONDS = 6.0
+_SWEEP_SECONDS = 5.0
+_ATTEMPTS = 8
+_ENGINE_THREADS = 64
+_OUR_THREADS = 16
+
+
+@dataclass(frozen=True)
+class _Registered:
+    run: Job
+    pending: Pending
+    give_up: GiveUp
+
+
+class Durable:
+    """Starts jobs, resumes those of dead processes, and knows whether this process still holds its lease."""
+
+    def __init__(self, database: Database, engine_url: str, lock_file: Path | None) -> None:
+        """`lock_file` guards an SQLite database, which belongs to one process; None on PostgreSQL."""
+        self._database = database
+        self._engine_url = engine_url
+        self._lock_file = lock_file
+        self._lock: sqlite3.Connection | None = None
+        self._jobs: dict[str, _Registered] = {}
+        self._running: set[str] = set()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._supervisor: asyncio.Task[None] | None = None
+        self._lease_until = 0.0
+        self.executor_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"[-36:]
+
+    def register(self, name: str, run: Job, *, pending: Pending, give_up: GiveUp) -> None:
+        """Declares a job before `launch`.
+
+        `pending` gives the keys whose rows are unfinished (they are started again if nobody runs them);
+        `give_up(key, correlation_id)` settles the row of a job that failed for good, which is always our fault.
+        """
+        self._jobs[name] = _Registered(run, pending, give_up)
+
+    async def launch(self) -> None:
+        """Starts the engine on this event loop, and takes over what dead processes left.
+
+        Raises Conflict when another process holds the SQLite database.
+        """
+        global _current  # noqa: PLW0603  # the engine registers workflows per process, not per object
+        if self._lock_file is not None:
+            self._lock = await asyncio.to_thread(_take_lock, self._lock_file)
+        loop = asyncio.get_running_loop()
+        # The engine puts its own thread pool in the loop's place; ours must not wait behind its database calls.
+        ours = ThreadPoolExecutor(_OUR_THREADS, thread_name_prefix="irbot")
+        _harden_engine()
+        if self._engine_url.startswith("sqlite"):
+            await asyncio.to_thread(_use_wal, self._engine_url)
+        config: DBOSConfig = {
+            "name": "irbot",
+            "system_database_url": sync_url(self._engine_url),
+            "application_version": "1",  # our tables carry the truth, so any version of the code may resume a job
+            "executor_id": self.executor_id,
+            "serializer": dbos.DBOSPortableJSONSerializer(),
+            "max_executor_threads": _ENGINE_THREADS,
+            "log_level": "WARNING",
+            "notification_listener_polling_interval_sec": 1.0,
+        }
+        _current = self
+        DBOS(config=config)
+        await asyncio.to_thread(DBOS.launch)
+        loop.set_default_executor(ours)
+        await self._beat()
+        await self._take_over(everybody_else=self._lock is not None)
+        await self._sweep()
+        self._supervisor = asyncio.create_task(self._supervise(), name="durable-supervisor")
+
+    async def close(self, patience_seconds: float = 5.0) -> None:
+        """Lets running jobs end for a while; what is still running is resumed by the next process."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._supervisor
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.idle(), patience_seconds)
+        await asyncio.to_thread(DBOS.destroy)
+        with suppress(sa.exc.SQLAlchemyError):
+            async with self._database.write() as connection:
+                await connection.execute(sa.delete(tables.executors).where(tables.executors.c.id == self.executor_id))
+        if self._lock is not None:
+            self._lock.close()
+
+    async def start(self, name: str, key: str) -> None:
+        """Starts a job unless it was started before; returns as soon as it is recorded."""
+        if name not in self._jobs:
+            raise KeyError(name)
+        with SetWorkflowID(f"{name}:{key}"):
+            await DBOS.start_workflow_async(_job, name, key)
+
+    async def idle(self) -> None:
+        """Returns when no job runs in this process."""
+        await self._quiet.wait()
+
+    def holds_lease(self) -> bool:
+        """False when this process may have been declared dead: it must not cause effects any more."""
+        return asyncio.get_running_loop().time() < self._lease_until
+
+    async def run(self, name: str, key: str) -> None:
+        """Runs a job until it is finished: retries, and gives up after a bounded number of failures of our own."""
+        registered = self._jobs[name]
+        self._running.add(f"{name}:{key}")
+        self._quiet.clear()
+        try:
+            for attempt in range(1, _ATTEMPTS + 1):
+                correlation_id = uuid.uuid4().hex[:12]
+                try:
+                    await registered.run(key)
+                except Exception:
+                    log.exception("job %s %s failed (attempt %d, correlation %s)", name, key, attempt, correlation_id)
+                    if attempt == _ATTEMPTS:
+                        await registered.give_up(key, correlation_id)
+                        return
+                    await asyncio.sleep(min(30.0, 0.5 * 2**attempt) * random.uniform(0.8, 1.2))  # noqa: S311
+                else:
+                    return
+        finally:
+            self._running.discard(f"{name}:{key}")
+            if not self._running:
+                self._quiet.set()
+
+    async def _supervise(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_sweep = loop.time() + _SWEEP_SECONDS
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            try:
+                await self._beat()
+                if loop.time() >= next_sweep:
+                    next_sweep = loop.time() + _SWEEP_SECONDS
+                    await self._take_over(everybody_else=False)
+                    await self._sweep()
+            except Exception:
+                log.exception("the supervisor could not do its round; it goes on")
+
+    async def _beat(self) -> None:
+        began = asyncio.get_running_loop().time()
+        now = datetime.now(UTC)
+        mine = tables.executors.c.id == self.executor_id
+        async with self._database.write() as connection:
+            changed = await connection.execute(sa.update(tables.executors).where(mine).values(heartbeat_at=now))
+            if changed.rowcount == 0:
+                await connection.execute(
+                    sa.insert(tables.executors).values(id=self.executor_id, started_at=now, heartbeat_at=now)
+                )
+        self._lease_until = began + _LEASE_SECONDS
+
+    async def _take_over(self, *, everybody_else: bool) -> None:
+        """Hands the unfinished jobs of dead processes to the living. Their row goes last, so a kill here loses none."""
+        dead = tables.executors.c.id != self.executor_id
+        if not everybody_else:
+            # Twice the lease: whoever is this late has stopped causing effects long ago.
+            limit = datetime.now(UTC) - 2 * timedelta(seconds=_LEASE_SECONDS)
+            dead = sa.and_(dead, tables.executors.c.heartbeat_at < limit)
+        async with self._database.write() as connection:
+            rows = await connection.execute(
+                sa.select(tables.executors.c.id).where(dead).with_for_update(skip_locked=True)
+            )
+            ids = list(rows.scalars())
+            if not ids:
+                return
+            unfinished = await DBOS.list_workflows_async(
+                status="PENDING", executor_id=ids, load_input=False, load_output=False
+            )
+            if unfinished:
+                log.warning("taking over %d unfinished jobs of %d dead processes", len(unfinished), len(ids))
+                await DBOS.resume_workflows_async([workflow.workflow_id for workflow in unfinished])
+            await connection.execute(sa.delete(tables.executors).where(tables.executors.c.id.in_(ids)))
+
+    async def _sweep(self) -> None:
+        for name, registered in self._jobs.items():
+            for key in await registered.pending():
+                if f"{name}:{key}" not in self._running:
+                    await self.start(name, key)
+
+
+_current: Durable | None = None
+
+
+@DBOS.workflow(name="irbot_job", max_recovery_attempts=1000)
+async def _job(name: str, key: str) -> None:
+    if _current is None:
+        raise RuntimeError("the engine runs a job without an application")
+    await _current.run(name, key)
+
+
+def _take_lock(file: Path) -> sqlite3.Connection:
+    """An exclusive lock that the operating system gives back when the process dies, on every platform."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(file, timeout=2, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise Conflict(reason="database-in-use") from error
+    return connection
+
+
+def _use_wal(url: str) -> None:
+    """The engine opens SQLite in rollback-journal mode; the mode is a property of the file, so it is set before."""
+    path = Path(sa.make_url(url).database or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _no_pickle(*_args: Any) -> NoReturn:
+    raise ValueError("pickled data is refused")
+
+
+_SQLITE_PASSING = ("database or disk is full", "disk i/o error", "readonly database", "unable to open database")
+
+
+def _harden_engine() -> None:
+    """Corrects two things of the engine, guarded so that an upgrade cannot undo them in silence.
+
+    A row marked as pickled would execute code when read. And some passing database faults (a failed name look-up, a
+    read-only failover, a full disk) are taken for final, which would leave a job unfinished in a living process.
+    """
+    serializer: Any = dbos._serialization.DefaultSerializer
+    engine: Any = dbos._sys_db
+    for owner, name in (
+        (serializer, "deserialize"),
+        (engine, "retriable_postgres_exception"),
+        (engine, "retriable_sqlite_exception"),
+    ):
+        if not hasattr(owner, name):
+            raise RuntimeError(f"this version of the durable engine has no {name}; it must not be used")
+    serializer.deserialize = _no_pickle
+    if getattr(engine, "_irbot_hardened", False):
+        return
+    postgres, sqlite = engine.retriable_postgres_exception, engine.retriable_sqlite_exception
+
+    def passing_on_postgres(error: Exception) -> bool:
+        original = getattr(error, "orig", None)
+        return (
+            postgres(error)
+            or "failed to resolve host" in str(original)
+            or getattr(original, "sqlstate", None) == "25006"  # read_only_sql_transaction
+        )
+
+    def passing_on_sqlite(error: Exception) -> bool:
+        return sqlite(error) or any(text in str(getattr(error, "orig", error)).lower() for text in _SQLITE_PASSING)
+
+    engine.retriable_postgres_exception = passing_on_postgres
+    engine.retriable_sqlite_exception = passing_on_sqlite
+    engine._irbot_hardened = True

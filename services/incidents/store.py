@@ -1,0 +1,180 @@
+"""Incidents as rows: opening, reading, changing. Every change goes with its line in the timeline."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.channel import Actor, Conversation
+from services.database import Database, tables
+from services.errors import NotFound
+from services.incidents import timeline
+from services.incidents.model import (
+    Incident,
+    IncidentState,
+    Phase,
+    Subject,
+    actor_from_json,
+    conversation_from_json,
+)
+from services.incidents.timeline import AuditTag
+
+_OPEN = tables.incidents.c.state == IncidentState.OPEN.value
+
+
+def new_nonce() -> str:
+    """A value that a card button must bring back: unguessable, and of no use anywhere else."""
+    return secrets.token_hex(16)
+
+
+def _incident(row: sa.Row[Any]) -> Incident:
+    return Incident(
+        id=row.id,
+        number=row.number,
+        subject=Subject.from_json(row.subject),
+        state=IncidentState(row.state),
+        phase=Phase(row.phase),
+        opened_by=actor_from_json(row.opened_by),
+        opened_at=row.opened_at,
+        conversation=conversation_from_json(row.conversation),
+        nonce=row.nonce,
+        revision=row.revision,
+        plan=row.plan,
+    )
+
+
+async def get(connection: AsyncConnection, incident_id: str, *, lock: bool = False) -> Incident:
+    """One incident. `lock` holds its row until the transaction ends. Raises NotFound."""
+    query = sa.select(tables.incidents).where(tables.incidents.c.id == incident_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    if row is None:
+        raise NotFound(what="incident", sought=incident_id)
+    return _incident(row)
+
+
+async def open_of_subject(connection: AsyncConnection, subject_id: str) -> Incident | None:
+    """The open incident of this account, if there is one."""
+    query = sa.select(tables.incidents).where(_OPEN, tables.incidents.c.subject_id == subject_id)
+    row = (await connection.execute(query)).one_or_none()
+    return _incident(row) if row else None
+
+
+async def open_subjects(connection: AsyncConnection) -> frozenset[str]:
+    """The object ids of all accounts that are the subject of an open incident."""
+    return frozenset((await connection.execute(sa.select(tables.incidents.c.subject_id).where(_OPEN))).scalars())
+
+
+async def all_open(connection: AsyncConnection, limit: int) -> tuple[tuple[Incident, ...], int]:
+    """The open incidents, newest first, at most `limit`; and how many there are in all."""
+    rows = await connection.execute(
+        sa.select(tables.incidents).where(_OPEN).order_by(tables.incidents.c.number.desc()).limit(limit)
+    )
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(tables.incidents).where(_OPEN))
+    return tuple(_incident(row) for row in rows), int(total or 0)
+
+
+async def by_number(connection: AsyncConnection, number: int) -> Incident | None:
+    """The incident with this number, open or closed."""
+    row = (
+        await connection.execute(sa.select(tables.incidents).where(tables.incidents.c.number == number))
+    ).one_or_none()
+    return _incident(row) if row else None
+
+
+async def in_conversation(connection: AsyncConnection, conversation_id: str) -> Incident | None:
+    """The newest incident whose card stands in this conversation or thread."""
+    query = (
+        sa.select(tables.incidents)
+        .where(tables.incidents.c.conversation["id"].as_string() == conversation_id)
+        .order_by(tables.incidents.c.number.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return _incident(row) if row else None
+
+
+async def open_incident(
+    database: Database, subject: Subject, by: Actor, conversation: Conversation, now: datetime
+) -> tuple[Incident, bool]:
+    """The open incident of this subject, and whether this call opened it. Two callers at once get the same one."""
+    try:
+        async with database.write() as connection:
+            existing = await open_of_subject(connection, subject.object_id)
+            if existing:
+                return existing, False
+            number = int(await connection.scalar(sa.select(sa.func.max(tables.incidents.c.number))) or 0) + 1
+            incident_id = str(uuid.uuid4())
+            await connection.execute(
+                sa.insert(tables.incidents).values(
+                    id=incident_id,
+                    number=number,
+                    subject_id=subject.object_id,
+                    subject=subject.to_json(),
+                    state=IncidentState.OPEN.value,
+                    phase=Phase.PREPARE.value,
+                    opened_by=asdict(by),
+                    opened_at=now,
+                    conversation=asdict(conversation),
+                    nonce=new_nonce(),
+                    revision=0,
+                    plan={},
+                )
+            )
+            await timeline.append(
+                connection,
+                incident_id,
+                AuditTag.INCIDENT_OPENED,
+                at=now,
+                actor_id=by.object_id,
+                data={"subject_id": subject.object_id, "upn": subject.upn, "number": number},
+            )
+            return await get(connection, incident_id), True
+    except sa.exc.IntegrityError:
+        # Another replica opened it between our look and our insert.
+        async with database.read() as connection:
+            existing = await open_of_subject(connection, subject.object_id)
+        if existing is None:
+            raise
+        return existing, False
+
+
+async def update(connection: AsyncConnection, incident_id: str, **values: Any) -> None:
+    """Changes columns of an incident; the caller appends the timeline's line in the same transaction."""
+    await connection.execute(sa.update(tables.incidents).where(tables.incidents.c.id == incident_id).values(**values))
+
+
+async def keep_evidence(
+    connection: AsyncConnection, incident_id: str, step_id: str, pieces: Mapping[str, Any], now: datetime
+) -> None:
+    """Stores raw answers as they came, compressed, each with its SHA-256 in the timeline."""
+    for name, piece in pieces.items():
+        raw = json.dumps(piece, sort_keys=True, default=str).encode()
+        digest = hashlib.sha256(raw).hexdigest()
+        await connection.execute(
+            sa.insert(tables.evidence).values(
+                id=str(uuid.uuid4()),
+                incident_id=incident_id,
+                step_id=step_id,
+                name=name,
+                at=now,
+                sha256=digest,
+                body=gzip.compress(raw, mtime=0),
+            )
+        )
+        await timeline.append(
+            connection,
+            incident_id,
+            AuditTag.EVIDENCE_KEPT,
+            at=now,
+            data={"step": step_id, "name": name, "sha256": digest, "bytes": len(raw)},
+        )

@@ -1,0 +1,101 @@
+"""The people whom IRBot has met in Teams: how to reach them, refreshed by every activity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.channel import Actor, Conversation, ConversationKind
+from services.database import Database, tables
+from services.incidents.model import conversation_from_json
+
+
+@dataclass(frozen=True)
+class Person:
+    """Where and under which Teams id a person was last seen."""
+
+    object_id: str
+    name: str
+    teams_id: str
+    service_url: str
+    personal: Conversation | None
+
+
+class People:
+    """Rows of `people`, keyed by Entra object id."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    async def seen(self, actor: Actor, conversation: Conversation) -> None:
+        """Keeps the person's Teams id and, from a personal chat, the chat."""
+        personal = asdict(conversation) if conversation.kind is ConversationKind.PERSONAL else None
+        values: dict[str, Any] = {
+            "name": actor.name,
+            "teams_id": actor.teams_id,
+            "service_url": conversation.service_url,
+            "last_seen": self._now(),
+        }
+        if personal is not None:
+            values["personal"] = personal
+        async with self._database.write() as connection:
+            known = tables.people.c.object_id == actor.object_id
+            updated = await connection.execute(sa.update(tables.people).where(known).values(**values))
+            if updated.rowcount == 0:
+                await connection.execute(sa.insert(tables.people).values(object_id=actor.object_id, **values))
+
+    async def opened(self, object_id: str, name: str, conversation: Conversation) -> None:
+        """Keeps a personal chat that we opened ourselves."""
+        async with self._database.write() as connection:
+            known = tables.people.c.object_id == object_id
+            values = {"personal": asdict(conversation), "service_url": conversation.service_url}
+            updated = await connection.execute(sa.update(tables.people).where(known).values(**values))
+            if updated.rowcount == 0:
+                await connection.execute(
+                    sa.insert(tables.people).values(
+                        object_id=object_id, name=name, teams_id="", last_seen=self._now(), **values
+                    )
+                )
+
+    async def forget_personal(self, object_id: str) -> None:
+        """Drops a personal chat that is gone."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                sa.update(tables.people).where(tables.people.c.object_id == object_id).values(personal=None)
+            )
+
+    async def get(self, object_id: str) -> Person | None:
+        """One person, if ever met."""
+        async with self._database.read() as connection:
+            query = sa.select(tables.people).where(tables.people.c.object_id == object_id)
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _person(row)
+
+    async def by_teams_id(self, teams_id: str) -> Person | None:
+        """The person with this Teams id, if ever met."""
+        async with self._database.read() as connection:
+            query = sa.select(tables.people).where(tables.people.c.teams_id == teams_id).limit(1)
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _person(row)
+
+    async def teams_ids(self, object_ids: Iterable[str]) -> tuple[str, ...]:
+        """The known Teams ids of these people."""
+        wanted = tables.people.c.object_id.in_(list(object_ids))
+        async with self._database.read() as connection:
+            rows = await connection.execute(sa.select(tables.people.c.teams_id).where(wanted))
+            return tuple(sorted(teams_id for teams_id in rows.scalars() if teams_id))
+
+
+def _person(row: sa.Row[Any]) -> Person:
+    return Person(
+        object_id=row.object_id,
+        name=row.name,
+        teams_id=row.teams_id,
+        service_url=row.service_url,
+        personal=None if row.personal is None else conversation_from_json(row.personal),
+    )

@@ -1,0 +1,209 @@
+"""The ledger of runs and effects: what was meant, what was sent, what came of it.
+
+An effect's row is written before the effect. A kill in between leaves a row that says "intended", and whoever resumes
+the run looks in the cloud before doing anything again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.channel import Actor
+from services.database import Database, tables
+from services.incidents import store, timeline
+from services.incidents.model import actor_from_json
+from services.incidents.timeline import AuditTag
+from services.playbook.step import Change, Outcome, Plan, State
+
+
+class EffectState(StrEnum):
+    """How far one effect is. `INTENDED` with no living process behind it means: look before you act."""
+
+    FAILED = "failed"
+    INTENDED = "intended"
+    SENT = "sent"
+    SHOWN = "shown"
+    UNKNOWN = "unknown"
+
+
+_TAGS: Mapping[EffectState, AuditTag] = {
+    EffectState.FAILED: AuditTag.EFFECT_FAILED,
+    EffectState.INTENDED: AuditTag.EFFECT_ATTEMPTED,
+    EffectState.SENT: AuditTag.EFFECT_SUCCEEDED,
+    EffectState.SHOWN: AuditTag.EFFECT_FOUND,
+    EffectState.UNKNOWN: AuditTag.EFFECT_UNKNOWN,
+}
+
+
+class RunKind(StrEnum):
+    """What a run does with its step."""
+
+    APPLY = "apply"
+    READ = "read"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of `step_runs`: one step, run for one cause (an approval, or the opening of the incident)."""
+
+    id: str
+    incident_id: str
+    step_id: str
+    kind: RunKind
+    cause: str
+    state: State
+    reason: str
+    plan: Plan
+    actor: Actor
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One row of `effects`: one item of a run."""
+
+    item: str
+    state: EffectState
+    change: Change
+
+
+class Ledger:
+    """Reads and writes runs and effects, each change with its line in the timeline."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(
+        self, incident_id: str, step_id: str, kind: RunKind, cause: str, plan: Plan, actor: Actor, now: datetime
+    ) -> tuple[Run, bool]:
+        """The run of this step for this cause, and whether it is new."""
+        async with self._database.write() as connection:
+            existing = await _one(connection, cause, step_id)
+            if existing is not None:
+                return existing, False
+            run_id = str(uuid.uuid4())
+            await connection.execute(
+                sa.insert(tables.step_runs).values(
+                    id=run_id,
+                    incident_id=incident_id,
+                    step_id=step_id,
+                    kind=kind.value,
+                    cause=cause,
+                    state=State.RUNNING.value,
+                    reason="",
+                    plan=plan.to_json(),
+                    actor=asdict(actor),
+                    started_at=now,
+                )
+            )
+            await timeline.append(
+                connection,
+                incident_id,
+                AuditTag.STEP_STARTED,
+                at=now,
+                actor_id=actor.object_id,
+                data={"step": step_id, "kind": kind.value, "cause": cause},
+            )
+            run = await _one(connection, cause, step_id)
+        if run is None:
+            raise LookupError(step_id)
+        return run, True
+
+    async def end(self, run: Run, outcome: Outcome, now: datetime, evidence: Mapping[str, Any] | None = None) -> None:
+        """Gives a run its end state; a run that has one keeps it."""
+        async with self._database.write() as connection:
+            ended = await connection.execute(
+                sa.update(tables.step_runs)
+                .where(tables.step_runs.c.id == run.id, tables.step_runs.c.state == State.RUNNING.value)
+                .values(state=outcome.state.value, reason=outcome.reason, finished_at=now)
+            )
+            if ended.rowcount != 1:
+                return
+            if evidence:
+                await store.keep_evidence(connection, run.incident_id, run.step_id, evidence, now)
+            await timeline.append(
+                connection,
+                run.incident_id,
+                AuditTag.STEP_ENDED,
+                at=now,
+                actor_id=run.actor.object_id,
+                data={"step": run.step_id, "state": outcome.state.value, "reason": outcome.reason},
+            )
+
+    async def effect(self, run: Run, item: str) -> Effect | None:
+        """What is known of one item of a run."""
+        async with self._database.read() as connection:
+            query = sa.select(tables.effects).where(tables.effects.c.run_id == run.id, tables.effects.c.item == item)
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Effect(row.item, EffectState(row.state), Change(**row.data["change"]))
+
+    async def mark(
+        self, run: Run, change: Change, state: EffectState, now: datetime, error: Mapping[str, Any] | None = None
+    ) -> None:
+        """Writes how far an effect is. The intent must be committed before the effect is sent."""
+        values = {"state": state.value, "data": {"change": asdict(change), "error": dict(error or {})}}
+        key = (tables.effects.c.run_id == run.id) & (tables.effects.c.item == change.item)
+        async with self._database.write() as connection:
+            if state is EffectState.INTENDED:
+                await connection.execute(sa.delete(tables.effects).where(key))
+                await connection.execute(
+                    sa.insert(tables.effects).values(run_id=run.id, item=change.item, intent_at=now, **values)
+                )
+            else:
+                await connection.execute(sa.update(tables.effects).where(key).values(finished_at=now, **values))
+            await timeline.append(
+                connection,
+                run.incident_id,
+                _TAGS[state],
+                at=now,
+                actor_id=run.actor.object_id,
+                data={"step": run.step_id, "item": change.item, "run": run.id, "error": dict(error or {})},
+            )
+
+
+async def _one(connection: AsyncConnection, cause: str, step_id: str) -> Run | None:
+    query = sa.select(tables.step_runs).where(tables.step_runs.c.cause == cause, tables.step_runs.c.step_id == step_id)
+    row = (await connection.execute(query)).one_or_none()
+    return _run(row) if row else None
+
+
+async def runs_of(connection: AsyncConnection, incident_id: str) -> tuple[Run, ...]:
+    """All runs of an incident, in the order in which they began."""
+    query = (
+        sa.select(tables.step_runs)
+        .where(tables.step_runs.c.incident_id == incident_id)
+        .order_by(tables.step_runs.c.started_at)
+    )
+    return tuple(_run(row) for row in await connection.execute(query))
+
+
+async def effects_of(connection: AsyncConnection, run_id: str) -> tuple[Effect, ...]:
+    """All effects of a run."""
+    rows = await connection.execute(sa.select(tables.effects).where(tables.effects.c.run_id == run_id))
+    return tuple(Effect(row.item, EffectState(row.state), Change(**row.data["change"])) for row in rows)
+
+
+def _run(row: sa.Row[Any]) -> Run:
+    return Run(
+        id=row.id,
+        incident_id=row.incident_id,
+        step_id=row.step_id,
+        kind=RunKind(row.kind),
+        cause=row.cause,
+        state=State(row.state),
+        reason=row.reason,
+        plan=Plan.from_json(row.plan),
+        actor=actor_from_json(row.actor),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )

@@ -1,0 +1,174 @@
+"""What a playbook step is: one frozen declaration and at most four functions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from services.access import Permission
+from services.errors import IRBotError
+from services.incidents.model import Phase, Subject
+from services.microsoft365 import Microsoft365
+from services.microsoft365.directory import Account
+from services.settings import Settings
+
+
+class State(StrEnum):
+    """How a step ended; every step ends in exactly one. `RUNNING` is the only one that is not an end."""
+
+    ACCEPTED = "accepted"
+    ALREADY_SO = "already-so"
+    DONE = "done"
+    FAILED = "failed"
+    NEEDS_ON_PREMISES = "needs-on-premises"
+    NOT_EVALUATED = "not-evaluated"
+    REFUSED = "refused"
+    RUNNING = "running"
+    SKIPPED = "skipped"
+    UNDONE = "undone"
+    UNKNOWN = "unknown"
+
+
+class Risk(StrEnum):
+    """What a step can break, from nothing to what cannot be put back."""
+
+    DESTRUCTIVE = "destructive"
+    DISRUPTIVE = "disruptive"
+    READ = "read"
+    REVERSIBLE = "reversible"
+
+
+class Rule(StrEnum):
+    """Who must say yes: nobody, the asker, or somebody else with the approver role."""
+
+    CONFIRM = "confirm"
+    NONE = "none"
+    SECOND_PERSON = "second-person"
+
+    @property
+    def strictness(self) -> int:
+        """0 for none, 1 for confirm, 2 for second person."""
+        return [Rule.NONE, Rule.CONFIRM, Rule.SECOND_PERSON].index(self)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An end state and its reason in plain words."""
+
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One exact change. `item` is its stable key; `seen` is what was read before (a value that the effect moves)."""
+
+    item: str
+    what: str
+    before: str
+    after: str
+    seen: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a step would do. With nothing to change, `settled` says why."""
+
+    changes: tuple[Change, ...] = ()
+    settled: Outcome | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON without the evidence, which is kept apart."""
+        settled = None if self.settled is None else asdict(self.settled)
+        return {"changes": [asdict(change) for change in self.changes], "settled": settled}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` wrote."""
+        settled = value["settled"]
+        return cls(
+            changes=tuple(Change(**change) for change in value["changes"]),
+            settled=None if settled is None else Outcome(State(settled["state"]), settled["reason"]),
+        )
+
+    def same_changes(self, other: Plan) -> bool:
+        """Whether the two would change the same; what was merely seen (a time stamp) does not count."""
+        return _exact(self) == _exact(other)
+
+
+def _exact(plan: Plan) -> list[tuple[str, str, str, str]]:
+    return [(change.item, change.what, change.before, change.after) for change in plan.changes]
+
+
+def digest_of(target_id: str, kind: str, plans: Mapping[str, Plan]) -> str:
+    """The fingerprint of an exact change: target, steps, and each item's before and after."""
+    body = [target_id, kind, [[step_id, _exact(plan)] for step_id, plan in sorted(plans.items())]]
+    return hashlib.sha256(json.dumps(body, ensure_ascii=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a step may use: Microsoft 365, the subject, and the account as it was read for this run."""
+
+    m365: Microsoft365
+    settings: Settings
+    subject: Subject
+    account: Account
+    now: datetime
+
+
+@dataclass(frozen=True)
+class NoUndo:
+    """The honest reason why a step cannot be undone."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Puts back what a step changed. `after` says to what; the two functions are `apply` and `verify` backwards."""
+
+    note: str
+    what: str
+    apply: Callable[[Context, Change], Awaitable[None]]
+    verify: Callable[[Context, Change], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the playbook. Every field is asked for, so that forgetting one is an error at import.
+
+    `plan` only reads. `apply` makes one approved change and is safe to repeat. `verify` reads once and says whether
+    the change shows; the runner repeats it. `explain` may put a service's refusal into this step's own words, and None
+    leaves it to the runner.
+    """
+
+    id: str
+    seed: tuple[int, ...]
+    phase: Phase
+    title: str
+    why: str
+    reads: tuple[str, ...]
+    changes: tuple[str, ...]
+    needs: tuple[str, ...]
+    may_run: Permission
+    risk: Risk
+    approval: Rule
+    undo: Undo | NoUndo
+    plan: Callable[[Context], Awaitable[Plan]]
+    apply: Callable[[Context, Change], Awaitable[None]] | None
+    verify: Callable[[Context, Change], Awaitable[bool]] | None
+    explain: Callable[[Context, IRBotError], Outcome | None]
+
+    def __post_init__(self) -> None:
+        reads_only = self.risk is Risk.READ
+        if reads_only != (self.apply is None) or reads_only != (self.verify is None):
+            raise ValueError(f"{self.id}: a step that changes something needs apply and verify, and no other has them")
+        if reads_only != (self.approval is Rule.NONE):
+            raise ValueError(f"{self.id}: only a step that changes nothing runs without approval")
