@@ -162,23 +162,31 @@ class Bench:
         by: str,
         where: str | None = None,
         inputs: Mapping[str, str] | None = None,
+        refresh: bool = True,
         check: bool = True,
     ) -> Pressed:
         """Presses the button of that title on the newest card on which this person sees one.
 
-        Raises BenchError where there is none, and where the bot's answer is one that Teams would not take, unless
+        `refresh` off presses what everybody sees, as somebody does who is faster than the card's refresh. Raises
+        BenchError where there is no such button, and where the bot's answer is one that Teams would not take, unless
         `check` is off.
         """
-        aim = await self.aim(title, by=by, where=where, inputs=inputs)
+        aim = await self.aim(title, by=by, where=where, inputs=inputs, refresh=refresh)
         return await aim.press(check=check)
 
     async def aim(
-        self, title: str, *, by: str, where: str | None = None, inputs: Mapping[str, str] | None = None
+        self,
+        title: str,
+        *,
+        by: str,
+        where: str | None = None,
+        inputs: Mapping[str, str] | None = None,
+        refresh: bool = True,
     ) -> Aim:
         """Finds the button and fills in its inputs without pressing."""
         reasons: list[str] = []
         for post in self._visible(by, where):
-            shown = await self._refreshed(post, by)
+            shown = await self._refreshed(post, by) if refresh else self._shown(post, post.card or {})
             try:
                 choice = shown.choice(title)
                 return Aim(self, post, choice, press(choice, inputs or {}), by)

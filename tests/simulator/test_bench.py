@@ -117,6 +117,8 @@ async def test_a_card_that_asks_for_it_is_refreshed_for_that_person_alone(talk: 
     assert talk.bot.presses[0]["value"]["trigger"] == "automatic"
     await talk.bench.until_button("Undo", by="alex")
     assert len(talk.bot.presses) == 1
+    await talk.bench.click("Common", by="alex", refresh=False)  # what was there before the refresh
+    assert talk.bot.presses[1]["value"]["action"]["verb"] == "common"
 
 
 async def test_an_edit_replaces_what_single_people_saw(talk: Talk) -> None:

@@ -1,0 +1,237 @@
+"""Plays a whole compromise in the terminal: the real bot, simulated people and a simulated tenant, no Teams needed.
+
+What the bot says is only shown. Whether the accounts are locked is read from the tenant itself, and decides the
+exit code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from simulator.bench import Bench, BenchError, Build, Pressed
+from simulator.channel.conversations import Post
+from simulator.channel.teams import CHANNEL_NAME, TEAM_NAME, plain_text
+from simulator.config import SimulatorConfig
+from simulator.narrator import Narrator
+from simulator.reading import Shown
+from simulator.tenant import Change, User
+
+_PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.03
+_SIGNED_IN = ("megan", "isaiah")
+_WHAT: dict[str, str] = {
+    "accountEnabled": "sign-in",
+    "lastPasswordChangeDateTime": "password last changed",
+    "password": "password",
+    "signInSessionsValidFromDateTime": "sessions valid from",
+}
+_VALUES: dict[str, dict[Any, str]] = {"accountEnabled": {True: "allowed", False: "blocked"}}
+
+
+@dataclass(frozen=True)
+class Before:
+    """How an account was when the drill began."""
+
+    user: User
+    password_version: int
+    sessions: int
+
+
+async def drill(
+    out: TextIO, *, latency: str = "realistic", width: int | None = None, build: Build | None = None
+) -> int:
+    """Plays the drill and tells it on `out`. Returns 0 only when both accounts are locked in the tenant.
+
+    `latency` is how long the simulated services take: none, realistic or slow:<seconds>.
+    """
+    narrator = Narrator(out, width=width)
+    narrator.scene("A drill: two compromised accounts, from the first message to the lock")
+    narrator.remark("Everything here is simulated except IRBot itself. Nothing leaves this machine.")
+    async with Bench.start(SimulatorConfig(latency=latency), build=build) as bench:
+        befores = [_before(bench, who) for who in _SIGNED_IN]
+        story = Story(bench, narrator)
+        try:
+            async with story.followed():
+                await story.megan()
+                await story.isaiah()
+        except BenchError as problem:
+            narrator.verdict(f"The drill stopped: {str(problem).strip().splitlines()[0]}", good=False)
+        return _verdict(narrator, befores)
+
+
+def _before(bench: Bench, who: str) -> Before:
+    """The account as it is now, with an intruder's session, so that there is something to end."""
+    user = bench.user(who)
+    bench.sim.world.tenant.sign_in(user, "Outlook on the web", "203.0.113.77", "an unknown place", intruder=True)
+    return Before(user, user.password.version, len(user.active_sessions()))
+
+
+def _verdict(narrator: Narrator, befores: list[Before]) -> int:
+    narrator.scene("Is it really locked? Read from the tenant, not from what IRBot says")
+    locked = True
+    for before in befores:
+        user = before.user
+        left = len(user.active_sessions())
+        checks = [
+            (f"{user.display_name}: sign-in is blocked", not user.enabled),
+            (f"{user.display_name}: {before.sessions} sessions ended, {left} left", left == 0 < before.sessions),
+            (f"{user.display_name}: the password was changed", user.password.version > before.password_version),
+        ]
+        for words, good in checks:
+            narrator.check(words, good=good)
+            locked = locked and good
+    if locked:
+        narrator.verdict("Both accounts are locked.", good=True)
+        return 0
+    narrator.verdict("The drill failed: not everything is locked.", good=False)
+    return 1
+
+
+class Story:
+    """The two scenes. While they play, everything that happens is told as it comes."""
+
+    def __init__(self, bench: Bench, narrator: Narrator) -> None:
+        self._bench = bench
+        self._narrator = narrator
+        self._told: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._changes = len(bench.sim.world.tenant.changes)
+
+    async def megan(self) -> None:
+        """An ordinary account: whoever asks confirms."""
+        self._narrator.scene("Scene 1: Megan's mailbox sends strange mail. Alex is on the helpdesk")
+        await self._say("compromise megan@contoso.com", by="alex")
+        await self._ready("Lock account…", by="alex")
+        await self._press("Lock account…", by="alex")
+        await self._press("Lock now", by="alex")
+        await self._until_locked("megan")
+
+    async def isaiah(self) -> None:
+        """A privileged account: somebody else must approve."""
+        self._narrator.scene("Scene 2: Isaiah is a Global Administrator. One person alone must not lock him")
+        await self._say("compromise isaiah@contoso.com", by="alex")
+        await self._ready("Lock account…", by="alex")
+        await self._press("Lock account…", by="alex")
+        await self._ready("Approve", by="adele", where="personal")
+        self._narrator.remark("Alex tries to approve what he asked for himself, with a button from an old view.")
+        refused = await self._press("Approve", by="alex", where="thread", refresh=False)
+        if not self._bench.user("isaiah").enabled:
+            raise BenchError("Alex approved his own request")
+        if not refused.text:
+            raise BenchError("Alex's own approval was not answered with a reason")
+        await self._press("Approve", by="adele", where="personal")
+        await self._until_locked("isaiah")
+
+    # -- what people do --------------------------------------------------------------------------------------------
+
+    async def _say(self, text: str, *, by: str) -> None:
+        name = self._bench.user(by).display_name
+        self._narrator.says(name, f"{TEAM_NAME} / {CHANNEL_NAME}", f"@IRBot {text}")
+        said = await self._bench.say(text, by=by)
+        if said.answer.fault:
+            raise BenchError(f"IRBot did not take the message: {said.answer.fault}")
+
+    async def _ready(self, title: str, *, by: str, where: str = "thread") -> None:
+        """Waits for a button."""
+        await self._bench.until_button(title, by=by, where=where, timeout=_PATIENCE_SECONDS)
+        self._catch_up()
+
+    async def _press(self, title: str, *, by: str, where: str = "thread", refresh: bool = True) -> Pressed:
+        self._catch_up()
+        name = self._bench.user(by).display_name
+        self._narrator.presses(name, title)
+        pressed = await self._bench.click(title, by=by, where=where, refresh=refresh)
+        self._narrator.bot(f"answers {name} after {pressed.answer.seconds:.1f} s")
+        if pressed.card is not None:
+            self._narrator.card(pressed.card, lines=self._news(pressed.card, pressed.card.lines))
+        else:
+            self._narrator.text(pressed.text)
+        return pressed
+
+    async def _until_locked(self, who: str) -> None:
+        """Waits until the tenant shows the lock, and the bot's cards have come to rest."""
+        user = self._bench.user(who)
+        await self._bench.until(lambda: not user.enabled and not user.active_sessions(), timeout=_PATIENCE_SECONDS)
+        await self._bench.settled(timeout=_PATIENCE_SECONDS, quiet=1.5)
+        self._catch_up()
+
+    # -- what is told ----------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Tells what happens while the story plays."""
+        follower = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await follower
+            self._catch_up()
+
+    async def _follow(self) -> None:
+        while True:
+            self._catch_up()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._bench.teams.conversations.changed(), _LOOK_SECONDS)
+
+    def _catch_up(self) -> None:
+        """Tells everything that has happened since the last time, in its order."""
+        events: list[tuple[Any, Callable[[], None]]] = []
+        changes = self._bench.sim.world.tenant.changes
+        for change in changes[self._changes :]:
+            events.append((change.at, lambda change=change: self._tell_change(change)))  # type: ignore[misc]  # bound now
+        self._changes = len(changes)
+        for record in self._bench.teams.conversations:
+            for post in record.posts:
+                key = (post.conversation_id, post.activity_id)
+                if post.by_bot and self._told.get(key, (0, []))[0] < post.changed:
+                    at = post.edited_at or post.at
+                    events.append((at, lambda post=post, kind=record.kind: self._tell_post(post, kind)))  # type: ignore[misc]  # bound now
+        for _, tell in sorted(events, key=lambda event: event[0]):
+            tell()
+
+    def _tell_change(self, change: Change) -> None:
+        values = _VALUES.get(change.property, {})
+        before, after = (
+            values.get(value, "nothing" if value is None else value if isinstance(value, str) else json.dumps(value))
+            for value in (change.before, change.after)
+        )
+        what = _WHAT.get(change.property, change.property)
+        self._narrator.changed(change.target_name, what, before, after, change.by)
+
+    def _tell_post(self, post: Post, kind: str) -> None:
+        key = (post.conversation_id, post.activity_id)
+        known = self._told.get(key)
+        if post.card is None:
+            self._told[key] = (post.changed, [])
+            self._narrator.bot(f"writes {self._where(post, kind)}")
+            self._narrator.text(plain_text(post))
+            return
+        shown = Shown(post.card)
+        lines = shown.lines
+        if known is None:
+            self._narrator.bot(f"posts a card {self._where(post, kind)}")
+            self._narrator.card(shown)
+        else:
+            news = [line for line in lines if line not in known[1]]
+            if news:
+                self._narrator.bot(f"updates its card {self._where(post, kind)}")
+                self._narrator.card(shown, lines=news)
+        self._told[key] = (post.changed, lines)
+
+    def _where(self, post: Post, kind: str) -> str:
+        if kind != "personal":
+            return "in the thread"
+        record = self._bench.teams.conversations.get(post.conversation_id)
+        names = [self._bench.user(member).display_name for member in record.members] if record else []
+        return f"in {names[0]}'s own chat" if names else "in a chat"
+
+    def _news(self, card: Shown, lines: list[str]) -> list[str]:
+        """The lines of a card that the reader has not seen on it yet."""
+        known = self._told.get((card.conversation_id, card.activity_id), (0, []))[1]
+        return [line for line in lines if line not in known]
