@@ -18,7 +18,7 @@ from services.channel import Actor, Card, Conversation
 from services.errors import BadInput, IRBotError
 from services.incidents import store
 from services.incidents.model import Incident, Subject
-from services.microsoft365.directory import Account
+from services.microsoft365.accounts import Account
 from services.posts import PostKind
 
 _MOST_CHOICES = 8

@@ -26,7 +26,7 @@ from services.approvals import Approval, ApprovalState, PlanKind, plans_from_jso
 from services.channel import Actor
 from services.incidents import store
 from services.incidents.model import Incident, IncidentState, Subject
-from services.microsoft365.directory import Account
+from services.microsoft365.accounts import Account
 from services.playbook.ledger import Run, RunKind, runs_of
 from services.playbook.step import NoUndo, Plan, Rule, State, Step
 

@@ -15,7 +15,7 @@ from services.database import Database
 from services.errors import IRBotError, NotAllowed
 from services.incidents import store
 from services.microsoft365 import Microsoft365
-from services.microsoft365.directory import Account
+from services.microsoft365.accounts import Account
 from services.settings import Settings
 from services.together import together
 

@@ -23,7 +23,7 @@ from services.errors import BadInput, Conflict, Expired, NotAllowed, NotFound, U
 from services.incidents import store, timeline
 from services.incidents.model import Incident, IncidentState, Subject, actor_from_json
 from services.incidents.timeline import AuditTag
-from services.microsoft365.directory import Account
+from services.microsoft365.accounts import Account
 from services.playbook.step import Plan, Rule, Step, digest_of
 from services.posts import PostKind, Posts
 from services.settings import Settings

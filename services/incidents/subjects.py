@@ -8,7 +8,7 @@ from typing import TypeVar
 from services.errors import IRBotError, MissingLicence
 from services.incidents.model import Subject
 from services.microsoft365 import Microsoft365
-from services.microsoft365.directory import Account, Roles
+from services.microsoft365.accounts import Account, Roles
 from services.plain_words import explain
 from services.settings import Settings
 from services.together import together
@@ -69,16 +69,18 @@ async def recognise(m365: Microsoft365, settings: Settings, object_id: str) -> t
 def _privilege(roles: Roles | None, unknowns: list[str]) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
     if roles is None:
         return True, (), ()
-    if roles.eligible is None and roles.eligible_reason:
-        unknowns.append(f"Eligible roles: {roles.eligible_reason}")
+    # Without the licence for eligible roles there are none; unread for any other reason, there may be some.
+    unread = roles.eligible is None and roles.eligible_reason != MissingLicence.code
+    if unread:
+        unknowns.append("Eligible roles: they could not be read.")
     active = tuple(sorted({role.name for role in roles.active}))
     eligible = tuple(sorted({role.name for role in roles.eligible or ()}))
-    return roles.is_privileged, active, eligible
+    return roles.is_privileged or unread, active, eligible
 
 
 async def _purpose(m365: Microsoft365, object_id: str) -> str | None:
     # No mailbox, or one that cannot be read, only costs the word "shared"; it changes nothing in how we lock.
     try:
-        return await m365.mailbox.purpose(object_id)
-    except (MissingLicence, IRBotError):
+        return (await m365.mailbox.settings(object_id)).purpose
+    except IRBotError:
         return None

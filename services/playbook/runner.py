@@ -34,7 +34,7 @@ from services.incidents.model import Incident, Phase, Subject
 from services.incidents.subjects import recognise
 from services.incidents.timeline import AuditTag
 from services.microsoft365 import Microsoft365
-from services.microsoft365.directory import Account
+from services.microsoft365.accounts import Account
 from services.plain_words import explain
 from services.playbook.ledger import EffectState, Ledger, Run, RunKind, effects_of, runs_of
 from services.playbook.step import (

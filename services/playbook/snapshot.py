@@ -21,12 +21,13 @@ async def plan(ctx: Context) -> Plan:
     m365, object_id = ctx.m365, ctx.subject.object_id
     reads: dict[str, Awaitable[Any]] = {
         "directory roles": m365.directory.directory_roles(object_id),
-        "sign-in methods": m365.sign_in_methods.methods(object_id),
-        "app consents": m365.consents.consents(object_id),
-        "devices": m365.devices.devices(object_id),
+        "sign-in methods": m365.sign_in_methods.list(object_id),
+        "app consents": m365.consents.grants_of(object_id),
+        "app assignments": m365.consents.assignments_of(object_id),
+        "devices": m365.devices.of_account(object_id),
         "inbox rules": m365.mailbox.inbox_rules(object_id),
         "mailbox settings": m365.mailbox.settings(object_id),
-        "licences": m365.licences.plans_of(object_id),
+        "licences": m365.licences.of_account(object_id),
     }
     answers = await asyncio.gather(*(_part(read) for read in reads.values()))
     kept: dict[str, Any] = {"account": dataclasses.asdict(ctx.account)}

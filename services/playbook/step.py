@@ -14,7 +14,7 @@ from services.access import Permission
 from services.errors import IRBotError
 from services.incidents.model import Phase, Subject
 from services.microsoft365 import Microsoft365
-from services.microsoft365.directory import Account
+from services.microsoft365.accounts import Account
 from services.settings import Settings
 
 
