@@ -55,7 +55,7 @@ _CONDITIONAL = re.compile(
     r"""
       (?<![^\W_])_+ | _+(?![^\W_])       # underscores that are not inside a word
     | ~{2,}                              # strike-through
-    | &(?=[#\w]|$)                       # may begin a character reference
+    | &(?=\#?\w*(?:;|$))                # may begin a character reference
     | \\(?=[^\w\s]|_|$)                  # would escape what follows
     | :(?=//)                            # a web address that a client would make clickable
     | (?<=\bwww)\.

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ BROWSER_PATHS = (
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 INSTALL_SECONDS = 300
+VALIDATE_SECONDS = 60
 
 _DRAW = """({ card, host, expand }) => {
   AdaptiveCards.AdaptiveCard.onProcessMarkdown = (text, result) => {
@@ -86,13 +87,13 @@ class Shot:
     expanded: bool = False
 
 
-def find_browser() -> str:
-    """The installed Chromium, Chrome or Edge."""
+def find_browser(places: Sequence[str] = BROWSER_PATHS) -> str:
+    """The installed Chromium, Chrome or Edge: on the PATH, or in one of the usual places."""
     for name in BROWSERS:
         found = shutil.which(name)
         if found:
             return found
-    for path in BROWSER_PATHS:
+    for path in places:
         if Path(path).exists():
             return path
     raise CannotDrawError(
@@ -101,18 +102,18 @@ def find_browser() -> str:
     )
 
 
-def packages_ready() -> bool:
+def packages_ready(modules: Path = MODULES) -> bool:
     """Whether the pinned renderer packages are in place."""
     for name, version in PACKAGES.items():
-        manifest = MODULES / name / "package.json"
+        manifest = modules / name / "package.json"
         if not manifest.exists() or json.loads(manifest.read_text(encoding="utf-8"))["version"] != version:
             return False
     return True
 
 
-def install_packages() -> None:
-    """Installs the pinned renderer packages beside this file, once."""
-    if packages_ready():
+def install_packages(modules: Path = MODULES) -> None:
+    """Installs the pinned renderer packages into the folder of this module, once."""
+    if packages_ready(modules):
         return
     npm = shutil.which("npm")
     if npm is None:
@@ -121,10 +122,31 @@ def install_packages() -> None:
             "Install Node.js (version 18 or later, with npm) and run the gallery again."
         )
     command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)  # noqa: S603
-    if done.returncode or not packages_ready():
+    done = subprocess.run(
+        command, cwd=modules.parent, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+    )  # noqa: S603
+    if done.returncode or not packages_ready(modules):
         wanted = ", ".join(f"{name}@{version}" for name, version in PACKAGES.items())
         raise CannotDrawError(f"npm could not install {wanted}:\n{done.stderr.strip()[-2000:]}")
+
+
+def validate(cards: Mapping[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """What Microsoft's own parser has to say about each card; needs Node, but no browser."""
+    node = shutil.which("node")
+    if node is None:
+        raise CannotDrawError("Checking cards with Microsoft's parser needs Node.js, and there is none.")
+    install_packages()
+    done = subprocess.run(  # noqa: S603
+        [node, str(HERE / "validate.js")],
+        input=json.dumps(cards),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=VALIDATE_SECONDS,
+        check=True,
+    )
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
 
 
 @contextmanager

@@ -371,7 +371,7 @@ INCIDENTS["largest"] = replace(
     changes=tuple(ChangeLine(LONG[:70], f"{number} {LONG}", LONG * 2, LONG * 2, LONG) for number in range(120)),
     warnings=tuple(f"{number} {LONG}" for number in range(12)),
     approval=LARGE_APPROVAL,
-    buttons=(LOCK_NOW, APPROVE, REFUSE, CANCEL, UNDO, LOCK),
+    buttons=(LOCK_NOW, APPROVE, REFUSE, CANCEL, UNDO),
     notice=LONG * 2,
     refresh_for=tuple(f"29:1{number:084d}" for number in range(60)),
 )
