@@ -122,9 +122,9 @@ def install_packages(modules: Path = MODULES) -> None:
             "Install Node.js (version 18 or later, with npm) and run the gallery again."
         )
     command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund"]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         command, cwd=modules.parent, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-    )  # noqa: S603
+    )
     if done.returncode or not packages_ready(modules):
         wanted = ", ".join(f"{name}@{version}" for name, version in PACKAGES.items())
         raise CannotDrawError(f"npm could not install {wanted}:\n{done.stderr.strip()[-2000:]}")
