@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -43,18 +45,24 @@ class Before:
 
 
 async def drill(
-    out: TextIO, *, latency: str = "realistic", width: int | None = None, build: Build | None = None
+    out: TextIO,
+    *,
+    latency: str = "realistic",
+    patience_seconds: float = _PATIENCE_SECONDS,
+    width: int | None = None,
+    build: Build | None = None,
 ) -> int:
     """Plays the drill and tells it on `out`. Returns 0 only when both accounts are locked in the tenant.
 
-    `latency` is how long the simulated services take: none, realistic or slow:<seconds>.
+    `latency` is how long the simulated services take (none, realistic or slow:<seconds>); `patience_seconds` is how
+    long each thing that must happen may take.
     """
     narrator = Narrator(out, width=width)
     narrator.scene("A drill: two compromised accounts, from the first message to the lock")
     narrator.remark("Everything here is simulated except IRBot itself. Nothing leaves this machine.")
     async with Bench.start(SimulatorConfig(latency=latency), build=build) as bench:
         befores = [_before(bench, who) for who in _SIGNED_IN]
-        story = Story(bench, narrator)
+        story = Story(bench, narrator, patience_seconds)
         try:
             async with story.followed():
                 await story.megan()
@@ -62,6 +70,15 @@ async def drill(
         except BenchError as problem:
             narrator.verdict(f"The drill stopped: {str(problem).strip().splitlines()[0]}", good=False)
         return _verdict(narrator, befores)
+
+
+def run() -> int:
+    """The drill on the standard output, for the command line. Returns the exit code; 130 when it is interrupted."""
+    logging.getLogger().setLevel(logging.CRITICAL)  # the story alone is on the screen
+    try:
+        return asyncio.run(drill(sys.stdout))
+    except KeyboardInterrupt:
+        return 130
 
 
 def _before(bench: Bench, who: str) -> Before:
@@ -95,9 +112,10 @@ def _verdict(narrator: Narrator, befores: list[Before]) -> int:
 class Story:
     """The two scenes. While they play, everything that happens is told as it comes."""
 
-    def __init__(self, bench: Bench, narrator: Narrator) -> None:
+    def __init__(self, bench: Bench, narrator: Narrator, patience_seconds: float) -> None:
         self._bench = bench
         self._narrator = narrator
+        self._patience = patience_seconds
         self._told: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self._changes = len(bench.sim.world.tenant.changes)
 
@@ -137,7 +155,7 @@ class Story:
 
     async def _ready(self, title: str, *, by: str, where: str = "thread") -> None:
         """Waits for a button."""
-        await self._bench.until_button(title, by=by, where=where, timeout=_PATIENCE_SECONDS)
+        await self._bench.until_button(title, by=by, where=where, timeout=self._patience)
         self._catch_up()
 
     async def _press(self, title: str, *, by: str, where: str = "thread", refresh: bool = True) -> Pressed:
@@ -155,8 +173,8 @@ class Story:
     async def _until_locked(self, who: str) -> None:
         """Waits until the tenant shows the lock, and the bot's cards have come to rest."""
         user = self._bench.user(who)
-        await self._bench.until(lambda: not user.enabled and not user.active_sessions(), timeout=_PATIENCE_SECONDS)
-        await self._bench.settled(timeout=_PATIENCE_SECONDS, quiet=1.5)
+        await self._bench.until(lambda: not user.enabled and not user.active_sessions(), timeout=self._patience)
+        await self._bench.settled(timeout=self._patience, quiet=1.5)
         self._catch_up()
 
     # -- what is told ----------------------------------------------------------------------------------------------
