@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from services.errors import Gone
 from services.microsoft365.graph import Graph
 from services.microsoft365.operations import Effect, Needs, Operation, permissions_of
 from services.microsoft365.reading import child, flag, moment, quoted, text, texts
+from services.together import together
 
 _GRANTS = Operation("delegated-grants", ("Directory.Read.All",))
 _GRANTS_OF_APP = Operation("delegated-grants-of-app", ("Directory.Read.All",))
@@ -115,7 +115,7 @@ class Consents:
         where = self._graph.client.users.by_user_id(object_id).oauth2_permission_grants
         items = await self._graph.items(_GRANTS, self._graph.request(Method.GET, where))
         clients = tuple({text(entry, "clientId") for entry in items.values})
-        apps = dict(zip(clients, await asyncio.gather(*(self._app_or_none(client) for client in clients)), strict=True))
+        apps = dict(zip(clients, await together(*(self._app_or_none(client) for client in clients)), strict=True))
         return tuple(_grant_from(entry, apps[text(entry, "clientId")]) for entry in items.values)
 
     async def grants_to_everyone(self, client_id: str) -> tuple[Grant, ...]:

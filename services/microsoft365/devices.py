@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from services.microsoft365.graph import Graph
 from services.microsoft365.graph_errors import INTUNE, SERVICE
 from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
 from services.microsoft365.reading import flag, kind, moment, objects, text
+from services.together import together
 
 _OWNED = Operation("owned-devices", ("User.Read.All",))
 _REGISTERED = Operation("registered-devices", ("User.Read.All",))
@@ -149,7 +149,7 @@ class Devices:
         MissingPermission where Graph lists devices and hides what they are.
         """
         user = self._graph.client.users.by_user_id(object_id)
-        owned, registered = await asyncio.gather(
+        owned, registered = await together(
             self._graph.items(_OWNED, self._graph.request(Method.GET, user.owned_devices, select=_FIELDS)),
             self._graph.items(_REGISTERED, self._graph.request(Method.GET, user.registered_devices, select=_FIELDS)),
         )

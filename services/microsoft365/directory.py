@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import re
 from collections.abc import Iterable, Sequence
@@ -27,6 +26,7 @@ from services.microsoft365.graph_errors import SERVICE
 from services.microsoft365.operations import Effect, Needs, Operation, permissions_of
 from services.microsoft365.reading import flag, is_object_id, kind, objects, quoted, text, texts
 from services.secrets import Secret
+from services.together import together
 
 _ADMINISTRATORS = ("User Administrator", "Privileged Authentication Administrator")
 _GOVERNANCE = "Microsoft Entra ID P2"
@@ -122,7 +122,7 @@ class Directory:
         words = _WORDS.findall(name)
         if not words or limit < 1:
             return ()
-        found = await asyncio.gather(self._searched(words), self._users(_beginning(words[0])))
+        found = await together(self._searched(words), self._users(_beginning(words[0])))
         near = sorted(
             ((_likeness(name, account), account) for account in _each_once(one for some in found for one in some)),
             key=lambda pair: (-pair[0], pair[1].upn),
@@ -169,7 +169,7 @@ class Directory:
         wanted = {group_id.lower(): group_id for group_id in group_ids}
         ids = sorted(wanted)
         action = self._graph.client.users.by_user_id(object_id).check_member_groups
-        answers = await asyncio.gather(
+        answers = await together(
             *(
                 self._graph.call(
                     _CHECK_GROUPS,
@@ -227,11 +227,11 @@ class Directory:
         """
         groups = await self._role_assignable_groups(object_id)
         principals = (object_id, *groups)
-        active = await asyncio.gather(*(self._assignments(principal, object_id) for principal in principals))
+        active = await together(*(self._assignments(principal, object_id) for principal in principals))
         eligible: tuple[DirectoryRole, ...] | None = None
         reason: str | None = None
         try:
-            found = await asyncio.gather(*(self._eligible(principal, object_id) for principal in principals))
+            found = await together(*(self._eligible(principal, object_id) for principal in principals))
             eligible = tuple(role for roles in found for role in roles)
         except Unavailable as error:
             reason = error.code

@@ -1,0 +1,401 @@
+"""The one place where errors become words: what is the matter, in short and plain English, and what to do next.
+
+Errors carry stable words and data; here they meet people. Every error class has a row in `_ROWS`, every reason that the
+bot gives has one in `_REASONS`. No row blames anybody or names a part of the program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from services.errors import (
+    Ambiguous,
+    AuthBroken,
+    BadInput,
+    Bug,
+    Conflict,
+    Expired,
+    Gone,
+    IRBotError,
+    MissingLicence,
+    MissingPermission,
+    MissingRole,
+    NotAllowed,
+    NotFound,
+    OnPremises,
+    Refusal,
+    Throttled,
+    Unavailable,
+    UnknownOutcome,
+    UpstreamDown,
+)
+
+_LONGEST_QUOTE = 80
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is the matter, and what to do next. `next_step` is empty where there is nothing to do."""
+
+    title: str
+    what: str
+    next_step: str
+
+
+def explain(error: IRBotError) -> Explanation:
+    """The words for an error. Never raises, and never shows the error's own text."""
+    reasons = _REASONS.get(type(error))
+    if reasons is not None:
+        found = reasons.get(str(error.data.get("reason")))
+        if found is not None:
+            return found
+    for each in type(error).__mro__:
+        row = _ROWS.get(each)
+        if row is not None:
+            return row(error)
+    raise AssertionError("IRBotError itself has a row")
+
+
+def _refused(error: IRBotError) -> Explanation:
+    return Explanation("Not done", "IRBot did not do this.", "Check the request and try again.")
+
+
+def _bad_input(error: IRBotError) -> Explanation:
+    return Explanation("I did not understand", "I could not read that request.", "Write `help` to see what I can do.")
+
+
+def _not_allowed(error: IRBotError) -> Explanation:
+    return Explanation(
+        "Not allowed", "You may not do this in IRBot.", "Ask an IRBot administrator if you think that you should."
+    )
+
+
+def _not_found(error: IRBotError) -> Explanation:
+    thing = {"incident": "incident", "approval": "request", "account": "account", "message": "message"}.get(
+        str(error.data.get("what")), "entry"
+    )
+    sought = _quoted(error.data.get("sought"))
+    named = f" {sought}" if sought and thing in ("incident", "account") else ""
+    return Explanation("Not found", f"There is no {thing}{named} here.", "Check the spelling, or pick it from a card.")
+
+
+def _ambiguous(error: IRBotError) -> Explanation:
+    sought = _quoted(error.data.get("sought"))
+    what = f"{sought} fits more than one account." if sought else "That fits more than one account."
+    return Explanation("Which one?", what, "Choose the right one, or write the full sign-in name.")
+
+
+def _conflict(error: IRBotError) -> Explanation:
+    return Explanation(
+        "Not possible right now",
+        "Things have changed, so this does not fit any more.",
+        "Look at the newest card first.",
+    )
+
+
+def _expired(error: IRBotError) -> Explanation:
+    return Explanation("Too late", "This request has run out of time. Nothing was changed.", "Start it again.")
+
+
+def _unavailable(error: IRBotError) -> Explanation:
+    return Explanation(
+        "A service did not help", f"{_service(error)} did not do its part.", "Try again in a few minutes."
+    )
+
+
+def _throttled(error: IRBotError) -> Explanation:
+    wait = error.data.get("retry_after")
+    when = _span(wait) if isinstance(wait, int | float) else "a minute"
+    return Explanation("Please wait", f"{_service(error)} is asked too often right now.", f"Try again in {when}.")
+
+
+def _upstream_down(error: IRBotError) -> Explanation:
+    return Explanation(
+        "No answer", f"{_service(error)} gives no answer right now.", "Try again in a few minutes. Nothing was changed."
+    )
+
+
+def _auth_broken(error: IRBotError) -> Explanation:
+    entra = error.data.get("aadsts")
+    known = _ENTRA.get(str(entra))
+    code = f" (code {entra})" if entra else ""
+    return Explanation(
+        "IRBot cannot sign in",
+        f"Microsoft does not accept IRBot's own sign-in{code}." + (f" {known[0]}" if known else ""),
+        known[1] if known else "Ask an administrator to check IRBot's app registration and its certificate or secret.",
+    )
+
+
+def _missing_permission(error: IRBotError) -> Explanation:
+    names = _names(error.data.get("permissions"))
+    if error.data.get("reason") == "mailbox-out-of-scope":
+        return Explanation(
+            "A mailbox is out of reach",
+            "Exchange does not let IRBot into this mailbox.",
+            "Ask an Exchange administrator to add the mailbox to what IRBot may reach.",
+        )
+    what = f"IRBot's app lacks the permission {names}." if names else "IRBot's app lacks a permission for this."
+    return Explanation("A permission is missing", what, "Ask an Entra administrator to grant it, then try again.")
+
+
+def _missing_role(error: IRBotError) -> Explanation:
+    names = _names(error.data.get("roles"))
+    what = (
+        f"IRBot's app needs the Entra role {names} for this account."
+        if names
+        else "IRBot's app needs an Entra role for this account."
+    )
+    return Explanation("A role is missing", what, "Ask an Entra administrator to give it the role, or do this by hand.")
+
+
+def _missing_licence(error: IRBotError) -> Explanation:
+    licence = str(error.data.get("licence") or "")
+    what = f"This organisation has no licence for {licence}." if licence else "This organisation has no licence for it."
+    return Explanation("Not licensed", what, "This was not checked. Go on with the other steps.")
+
+
+def _on_premises(error: IRBotError) -> Explanation:
+    return Explanation(
+        "Managed on-premises",
+        "This account comes from your own Active Directory and is changed there.",
+        "Ask an Active Directory administrator to do this there.",
+    )
+
+
+def _gone(error: IRBotError) -> Explanation:
+    return Explanation("Not there", "This is not there any more, or not there yet.", "Wait a minute, then look again.")
+
+
+def _unknown_outcome(error: IRBotError) -> Explanation:
+    return Explanation(
+        "We do not know yet",
+        f"The request was sent, and {_service(error, start=False)} did not say whether it was done.",
+        "Look at the account before you try again.",
+    )
+
+
+def _bug(error: IRBotError) -> Explanation:
+    found = error.data.get("correlation_id") or error.data.get("request_id")
+    number = f" Say this number: {_quoted(found)}." if found else ""
+    return Explanation(
+        "Something went wrong in IRBot", "This is a fault in IRBot.", f"Tell whoever runs IRBot.{number}"
+    )
+
+
+_ROWS: Mapping[type, Callable[[IRBotError], Explanation]] = {
+    IRBotError: _bug,
+    Refusal: _refused,
+    BadInput: _bad_input,
+    NotAllowed: _not_allowed,
+    NotFound: _not_found,
+    Ambiguous: _ambiguous,
+    Conflict: _conflict,
+    Expired: _expired,
+    Unavailable: _unavailable,
+    Throttled: _throttled,
+    UpstreamDown: _upstream_down,
+    AuthBroken: _auth_broken,
+    MissingPermission: _missing_permission,
+    MissingRole: _missing_role,
+    MissingLicence: _missing_licence,
+    OnPremises: _on_premises,
+    Gone: _gone,
+    UnknownOutcome: _unknown_outcome,
+    Bug: _bug,
+}
+
+_HELP = "Write `help` to see what I can do."
+_WRITE_ONE = "Write `compromise` and one sign-in name, such as `compromise megan@contoso.com`."
+_NEW_CARD = "Use the newest card of this incident."
+_NOT_ALLOWED: Mapping[str, Explanation] = {
+    "guest": Explanation(
+        "Not allowed", "Guests cannot work with IRBot.", "Ask a member of this organisation to do it."
+    ),
+    "needs-approver": Explanation(
+        "Needs an approver", "This needs a decision by somebody with the Approver role.", "Ask one of your approvers."
+    ),
+    "no-role": Explanation(
+        "Not allowed",
+        "You do not have the IRBot role for this.",
+        "Ask someone who has it, or ask an administrator for the role. `whoami` shows your roles.",
+    ),
+    "not-in-personal-chat": Explanation(
+        "Not in this chat", "This is done in a team channel, where others can follow it.", "Write it in a channel."
+    ),
+    "not-in-this-place": Explanation(
+        "Not in this place", "IRBot does not do this here.", "Write it in your incident response channel."
+    ),
+    "only-requester-may-confirm": Explanation(
+        "Not yours to confirm",
+        "Only the person who asked for this can confirm it.",
+        "Ask them, or ask for it yourself.",
+    ),
+    "other-tenant": Explanation(
+        "Another organisation", "IRBot works for people of its own organisation only.", "Ask somebody who works there."
+    ),
+    "requester-may-not-approve": Explanation(
+        "A second person decides",
+        "You asked for this, so somebody else has to approve it.",
+        "Ask another approver to decide.",
+    ),
+    "role-check-failed": Explanation(
+        "Could not check your role",
+        "IRBot could not look up your roles, so it did nothing.",
+        "Try again in a minute.",
+    ),
+    "subject-of-incident": Explanation(
+        "Not from this account",
+        "This account is part of an open incident, so it cannot do anything in IRBot.",
+        "Let a colleague go on until the incident is closed.",
+    ),
+}
+_CONFLICTS: Mapping[str, Explanation] = {
+    "already-there": Explanation("Already there", "It is already there.", ""),
+    "alternate-phone-first": Explanation(
+        "Not yet", "The second phone number has to be removed before this one.", "Remove that one first."
+    ),
+    "approval-decided": Explanation(
+        "Already decided", "Somebody has decided this already. Your click changed nothing.", "See the card for who."
+    ),
+    "approval-void": Explanation(
+        "No longer valid",
+        "The account changed after this was asked for, so the approval does not count.",
+        "Ask for the step again.",
+    ),
+    "changed-at-the-same-time": Explanation(
+        "Try again", "Somebody else changed this at the same moment.", "Wait a moment, then try again."
+    ),
+    "changed-meanwhile": Explanation("Try again", "This was changed meanwhile.", "Look at it again, then try again."),
+    "database-in-use": Explanation(
+        "Already running", "Another IRBot works on this database already.", "Stop that one first."
+    ),
+    "default-sign-in-method": Explanation(
+        "Not yet", "This is the person's main way to sign in and has to go last.", "Remove the other ones first."
+    ),
+    "earlier-part-failed": Explanation(
+        "Not done", "An earlier part of this did not work, so this part was left out.", "Try the whole of it again."
+    ),
+    "incident-closed": Explanation(
+        "Incident closed", "This incident is closed.", "Open a new incident if the account needs work again."
+    ),
+    "incident-open-already": Explanation(
+        "Already open", "There is already an open incident for this account.", "Go on in that one."
+    ),
+    "lease-lost": Explanation(
+        "Try again", "Another IRBot has taken over this work.", "Look at the card to see how it ended."
+    ),
+    "locked": Explanation("Try again", "Something else is changing this right now.", "Wait a minute, then try again."),
+    "method-cannot-be-removed": Explanation(
+        "Cannot be removed", "Microsoft does not let this way to sign in be removed.", "Do it by hand in Entra."
+    ),
+    "no-approver": Explanation(
+        "No approver found",
+        "Nobody else with the Approver role could be found for this.",
+        "Ask an administrator to add people to the approver group.",
+    ),
+    "nothing-to-apply": Explanation("Nothing to do", "There is nothing left to change.", ""),
+    "nothing-to-undo": Explanation("Nothing to undo", "IRBot changed nothing here that could be undone.", ""),
+    "plan-changed": Explanation(
+        "The account changed",
+        "The account is not as it was when this was asked for, so nothing was done.",
+        "Ask for the step again to see what it would do now.",
+    ),
+    "step-running": Explanation(
+        "Already running", "This step is running right now.", "Wait until the card shows how it ended."
+    ),
+    "temporary-access-pass-not-allowed": Explanation(
+        "No access pass",
+        "This organisation does not allow Temporary Access Passes for this person.",
+        "Ask an Entra administrator to switch them on, or set a new password by hand.",
+    ),
+}
+_BAD_INPUT: Mapping[str, Explanation] = {
+    "ambiguous-mention": Explanation("Which one?", "I could not tell which account you mean.", _WRITE_ONE),
+    "empty-text": Explanation("Nothing to send", "There is no text in it.", "Write something first."),
+    "extra-words": Explanation("Too many words", "There is more in this message than I can use.", _WRITE_ONE),
+    "forged-card": Explanation(
+        "That card is not valid", "This click did not come from a card that IRBot sent to you.", _NEW_CARD
+    ),
+    "input-too-long": Explanation("Too long", "One of your answers is too long.", "Make it shorter and press again."),
+    "link-mismatch": Explanation(
+        "That link is odd", "The link shows one address and leads to another, so I did nothing.", _WRITE_ONE
+    ),
+    "message-too-large": Explanation("Too long", "This is too long for one message.", "Make it shorter."),
+    "missing-user": Explanation("Who?", "I need to know which account.", _WRITE_ONE),
+    "no-user": Explanation("Who?", "I need to know which account.", _WRITE_ONE),
+    "not-a-user": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
+    "not-an-account": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
+    "not-an-incident": Explanation(
+        "Not an incident", "That does not look like an incident.", "Write its number, such as `status IR-0007`."
+    ),
+    "password-refused": Explanation(
+        "Password not accepted", "Microsoft did not accept the new random password.", "Try the step again."
+    ),
+    "stale-card": Explanation("That card is old", "This card is out of date. Your click changed nothing.", _NEW_CARD),
+    "text-too-long": Explanation("Too long", "That text is too long.", "Make it shorter and send it again."),
+    "too-long": Explanation("Too long", "That message is too long for me.", _HELP),
+    "too-many-words": Explanation("Too many words", "There is more in this message than I can use.", _WRITE_ONE),
+    "unknown-button": Explanation("Unknown button", "I do not know this button. It changed nothing.", _NEW_CARD),
+    "unknown-choice": Explanation("Unknown choice", "That was not one of the choices.", "Choose again on the card."),
+    "unknown-incident": Explanation(
+        "No such incident", "I know no incident by that number.", "Write `incidents` to see the open ones."
+    ),
+    "unknown-mention": Explanation(
+        "I do not know this person", "I could not find the account behind that mention.", _WRITE_ONE
+    ),
+}
+_GONE: Mapping[str, Explanation] = {
+    "no-mailbox": Explanation(
+        "No mailbox", "This account has no mailbox in Microsoft 365.", "Check whether its mail is kept on-premises."
+    ),
+}
+_REASONS: Mapping[type, Mapping[str, Explanation]] = {
+    NotAllowed: _NOT_ALLOWED,
+    Conflict: _CONFLICTS,
+    BadInput: _BAD_INPUT,
+    Gone: _GONE,
+}
+
+_ENTRA: Mapping[str, tuple[str, str]] = {
+    "AADSTS7000215": ("The secret is wrong.", "Ask an administrator to set IRBot's secret again."),
+    "AADSTS7000222": ("The secret has run out.", "Ask an administrator to make a new secret or certificate for IRBot."),
+    "AADSTS700016": ("Its app is not in this organisation.", "Ask an administrator to check the app and tenant ids."),
+    "AADSTS700027": ("The certificate does not fit.", "Ask an administrator to upload IRBot's certificate again."),
+    "AADSTS7000112": ("Its app is switched off.", "Ask an administrator to switch IRBot's app on."),
+    "AADSTS90002": ("The organisation was not found.", "Ask an administrator to check the tenant id."),
+    "AADSTS53003": (
+        "A Conditional Access policy blocks it.",
+        "Ask an administrator to let IRBot's app through the policy.",
+    ),
+}
+_SERVICES: Mapping[str, str] = {
+    "bot-connector": "Teams",
+    "entra-sign-in": "The Microsoft sign-in service",
+    "exchange": "Exchange Online",
+    "graph": "Microsoft 365",
+}
+
+
+def _service(error: IRBotError, *, start: bool = True) -> str:
+    name = _SERVICES.get(str(error.data.get("service")), "Microsoft 365")
+    return name if start else name.replace("The ", "the ", 1)
+
+
+def _names(value: object) -> str:
+    names = [str(each) for each in value] if isinstance(value, list | tuple) else []
+    return " or ".join(names)
+
+
+def _quoted(value: object) -> str:
+    """What somebody wrote, cut to a length that a card can bear."""
+    written = str(value) if value not in (None, "") else ""
+    return written if len(written) <= _LONGEST_QUOTE else written[: _LONGEST_QUOTE - 1] + "…"
+
+
+def _span(seconds: float) -> str:
+    if seconds <= 90:
+        whole = max(1, math.ceil(seconds))
+        return "1 second" if whole == 1 else f"{whole} seconds"
+    return f"{math.ceil(seconds / 60)} minutes"
