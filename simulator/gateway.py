@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from simulator.faults import Fault, Kind, When
 from simulator.journal import Entry
+from simulator.lanes import TooManyAtOnce
 from simulator.world import World
 
 ENTRY: web.RequestKey[Entry] = web.RequestKey("journal_entry", Entry)
@@ -79,24 +81,36 @@ async def pass_through(
     entry.headers = {name: value for name, value in visit.headers.items() if name in _SHOWN_HEADERS}
     started = time.monotonic()
     try:
-        fault = world.faults.take(visit.service, visit.method, visit.path)
-        await world.latency.wait(visit.service, visit.path, write=visit.writes)
-        answer: web.StreamResponse | None = None
-        if fault and fault.when is When.BEFORE:
-            answer = await _suffer(world, fault, visit, entry)
-        if answer is None:
-            entry.carried_out = True
-            answer = await handle(entry)
-            if fault and fault.when is When.AFTER:
-                answer = await _suffer(world, fault, visit, entry) or answer
-        entry.status = answer.status
-        entry.outcome = "answered"
-        return answer
+        with world.lanes.enter(visit.path, limited=world.throttling):
+            answer = await _serve(world, visit, entry, handle)
+    except TooManyAtOnce:
+        message = "Application is over its MailboxConcurrency limit."
+        answer = _error(world, visit, 429, "ApplicationThrottled", message, {"Retry-After": "1"})
     except ConnectionDropped:
-        entry.outcome = "no answer"
-        raise
-    finally:
         entry.duration_seconds = time.monotonic() - started
+        if entry.outcome == "under way":
+            entry.outcome = "no answer"
+        raise
+    entry.duration_seconds = time.monotonic() - started
+    entry.status = answer.status
+    entry.outcome = "answered"
+    return answer
+
+
+async def _serve(
+    world: World, visit: Visit, entry: Entry, handle: Callable[[Entry], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    fault = world.faults.take(visit.service, visit.method, visit.path)
+    await world.latency.wait(visit.service, visit.path, write=visit.writes)
+    if fault and fault.when is When.BEFORE:
+        instead = await _suffer(world, fault, visit, entry)
+        if instead is not None:
+            return instead
+    entry.carried_out = True
+    answer = await handle(entry)
+    if fault and fault.when is When.AFTER:
+        return await _suffer(world, fault, visit, entry) or answer
+    return answer
 
 
 async def _suffer(world: World, fault: Fault, visit: Visit, entry: Entry) -> web.StreamResponse | None:
@@ -117,17 +131,29 @@ async def _suffer(world: World, fault: Fault, visit: Visit, entry: Entry) -> web
     if fault.kind is Kind.HTML502:
         return web.Response(status=502, text=_HTML_502, content_type="text/html")
     headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-    moment = world.clock.now().strftime("%Y-%m-%dT%H:%M:%S")
-    request_id = visit.headers.get("client-request-id", f"fault-{fault.id}")
-    inner = {"date": moment, "request-id": request_id, "client-request-id": request_id}
-    error = {"error": {"code": fault.code, "message": fault.message, "innerError": inner}}
-    return web.json_response(error, status=fault.status, headers=headers)
+    return _error(world, visit, fault.status, fault.code, fault.message, headers)
+
+
+def _error(
+    world: World, visit: Visit, status: int, code: str, message: str, headers: dict[str, str]
+) -> web.StreamResponse:
+    """An error in the form of the service that was asked."""
+    if visit.service == "login":
+        return web.json_response({"error": code, "error_description": message}, status=status, headers=headers)
+    request_id = str(uuid4())
+    inner = {
+        "date": world.clock.now().strftime("%Y-%m-%dT%H:%M:%S"),
+        "request-id": request_id,
+        "client-request-id": visit.headers.get("client-request-id", request_id),
+    }
+    body = {"error": {"code": code, "message": message, "innerError": inner}}
+    return web.json_response(body, status=status, headers=headers | {"request-id": request_id})
 
 
 async def _hang(world: World, fault: Fault, visit: Visit) -> None:
     until = time.monotonic() + (fault.delay_seconds or 3600)
-    while time.monotonic() < until and not world.closing and not visit.gone():
-        await asyncio.sleep(0.05)
+    while time.monotonic() < until and not world.closing and not visit.gone():  # noqa: ASYNC110  # see below
+        await asyncio.sleep(0.05)  # a client that gives up sets no event
 
 
 def _decoded(body: bytes, content_type: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import ssl
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Self
 
 from aiohttp import web
 
-from simulator import control, graph, login, page
+from simulator import channel, control, exchange, graph, login, page
 from simulator.config import SimulatorConfig
 from simulator.gateway import middleware
 from simulator.people import ADMINISTRATORS, APPROVERS, COMMUNICATORS, RESPONDERS, VIPS
@@ -19,19 +18,6 @@ from simulator.tokens import Audience
 from simulator.world import World
 
 _BODY_LIMIT = 8 * 1024 * 1024
-
-
-def _optional_routes(world: World) -> list[web.RouteDef]:
-    """The services that are being added: channel and Exchange."""
-    found: list[web.RouteDef] = []
-    for name in ("channel", "exchange"):
-        try:
-            service = importlib.import_module(f"simulator.{name}")
-        except ModuleNotFoundError:
-            continue
-        if hasattr(service, "routes"):
-            found.extend(service.routes(world))
-    return found
 
 
 class Simulator:
@@ -59,10 +45,8 @@ class Simulator:
         """Listens. Raises OSError where a wanted port is taken."""
         self._write_files()
         main = web.Application(middlewares=[middleware(self.world)], client_max_size=_BODY_LIMIT)
-        main.add_routes(graph.routes(self.world))
-        main.add_routes(_optional_routes(self.world))
-        main.add_routes(control.routes(self.world))
-        main.add_routes(page.routes(self.world))
+        for service in (graph, exchange, channel, control, page):
+            main.add_routes(service.routes(self.world))
         signing_in = web.Application(middlewares=[middleware(self.world, "login")])
         signing_in.add_routes(login.routes(self.world))
         host = self.config.host

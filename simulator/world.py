@@ -13,9 +13,11 @@ from simulator.ids import guid
 from simulator.inbox import Inbox
 from simulator.journal import Journal
 from simulator.keys import generate
+from simulator.lanes import Lanes
 from simulator.latency import Latency
 from simulator.people import build
-from simulator.tenant import Tenant
+from simulator.roles import ROLES
+from simulator.tenant import RoleAssignment, ServicePrincipal, Tenant
 from simulator.tokens import Tokens
 
 
@@ -36,6 +38,7 @@ class World:
         self.base_url = ""  # http://host:port, set when the server listens
         self.login_url = ""
         self.closing = False
+        self.lanes = Lanes()
         self._at_close: list[Callable[[], Awaitable[None]]] = []
         self._new_tenant()
 
@@ -57,6 +60,31 @@ class World:
         )
         self.inbox = Inbox(self.clock.now, self.tenant.touch)
         self.tokens = Tokens(self.tenant, self.clock, self.keys.login)
+
+    @property
+    def bot(self) -> ServicePrincipal:
+        """IRBot's own service principal in the tenant."""
+        found = self.tenant.app(self.app_id)
+        assert found is not None
+        return found
+
+    def grant(self, *permissions: str) -> None:
+        """Consents to application permissions; tokens issued before stop working, because they do not hold them."""
+        if permissions:
+            self.bot.permissions.update(permissions)
+            self.tokens.expire_all()
+
+    def withdraw(self, *permissions: str) -> None:
+        """Takes application permissions away, at once."""
+        self.bot.permissions.difference_update(permissions)
+
+    def set_directory_roles(self, *names: str) -> None:
+        """The directory roles that IRBot's service principal holds from now on, and no others."""
+        bot = self.bot.id
+        others = [a for a in self.tenant.role_assignments if a.principal_id != bot]
+        held = [RoleAssignment(guid(self.config.seed, f"active:{bot}:{name}"), bot, ROLES[name]) for name in names]
+        self.tenant.role_assignments = others + held
+        self.tenant.touch()
 
     def reset(self) -> None:
         """Back to the seed: tenant, inboxes, faults, knobs and journal. Tokens issued earlier go on working."""

@@ -118,7 +118,8 @@ class Call:
         """The body, which must be a JSON object. OData annotations are dropped. Raises GraphError 400."""
         if not isinstance(self.body, dict):
             raise bad_request(
-                "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.",
+                "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid "
+                "JSON format.",
                 "BadRequest",
             )
         return {name: value for name, value in self.body.items() if "@odata." not in name}

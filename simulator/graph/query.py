@@ -85,9 +85,7 @@ def shape(item: Json, entity: EntityType, options: Options, *, strict: bool = Tr
         wanted = [known[name.lower()] for name in options.select if name.lower() in known]
     else:
         wanted = entity.default_select or item
-    shown = {name: item.get(name) for name in wanted if not strict or name in entity.properties or name in item}
-    if not strict:
-        shown = {name: value for name, value in shown.items() if name in item}
+    shown = {name: item.get(name) for name in wanted if name in (entity.properties if strict else item)}
     kept = {name: value for name, value in item.items() if name.startswith("@odata.")}
     expanded = {_expand_name(part) for part in options.expand}
     kept |= {name: value for name, value in item.items() if name in expanded}

@@ -70,15 +70,12 @@ class Throttle:
     def __init__(self, world: World) -> None:
         self._world = world
         self._buckets: dict[tuple[str, ...], Bucket] = {}
+        self._tenant = world.tenant
 
     def _bucket(self, key: tuple[str, ...], size: float, per_seconds: float) -> Bucket:
         if key not in self._buckets:
             self._buckets[key] = Bucket.full(size, per_seconds, time.monotonic())
         return self._buckets[key]
-
-    def reset(self) -> None:
-        """Fills every bucket."""
-        self._buckets.clear()
 
     def spend(
         self, operation: Operation, caller: Caller, parameters: dict[str, str], options: Options, method: str
@@ -86,6 +83,9 @@ class Throttle:
         """Pays for a request and gives the headers that say so. Raises GraphError 429."""
         if not self._world.throttling:
             return {}
+        if self._tenant is not self._world.tenant:  # the world was reset
+            self._tenant = self._world.tenant
+            self._buckets.clear()
         app, tenant = caller.app_id, self._world.tenant.id
         if operation.row is Row.DIRECTORY:
             return self._directory(operation, app, options, method)

@@ -1,0 +1,76 @@
+"""The tenant as the page, the drill and the tests see it: plain JSON, no secrets."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from simulator.roles import NAMES
+from simulator.tenant import Json, User
+from simulator.world import World
+
+_SHOWN_CHANGES = 60
+
+
+def kind_of(user: User) -> str:
+    """guest, synced, shared or cloud."""
+    if user.guest:
+        return "guest"
+    if user.synced:
+        return "synced"
+    return "shared" if user.mailbox == "shared" else "cloud"
+
+
+def person(world: World, user: User) -> Json:
+    """What matters of an account in one row."""
+    tenant = world.tenant
+    return {
+        "id": user.id,
+        "name": user.display_name,
+        "upn": user.upn,
+        "department": user.properties.get("department"),
+        "title": user.properties.get("jobTitle"),
+        "enabled": user.enabled,
+        "kind": kind_of(user),
+        "tags": list(user.tags),
+        "roles": sorted(NAMES[role_id] for role_id in tenant.active_roles(user.id)),
+        "groups": [group.display_name for group in tenant.groups_of(user.id)],
+        "sessions": [session.to_json() for session in user.sessions],
+        "sessions_valid_from": user.properties.get("signInSessionsValidFromDateTime"),
+        "password_changed": user.properties.get("lastPasswordChangeDateTime"),
+        "password_version": user.password.version,
+        "received": len(world.inbox.of(user.id)),
+    }
+
+
+def person_in_full(world: World, user: User) -> Json:
+    """The row with everything behind it."""
+    return person(world, user) | {
+        "methods": user.methods,
+        "rules": user.rules,
+        "inbox": [item.to_json() for item in world.inbox.of(user.id)],
+        "changes": [change.to_json() for change in world.tenant.changes_of(user.id)],
+    }
+
+
+def tenant(world: World, sought: str, limit: int) -> Json:
+    """The people who fit, those who changed last first, and the newest changes."""
+    state = world.tenant
+    touched = dict.fromkeys(c.target_id for c in reversed(state.changes) if c.target_id in state.users)
+    order = [*touched, *(user_id for user_id in state.users if user_id not in touched)]
+    wanted = sought.lower()
+    fitting = (
+        user
+        for user in (state.users[user_id] for user_id in order)
+        if wanted in user.display_name.lower() or wanted in user.upn.lower()
+    )
+    return {
+        "version": state.version,
+        "name": state.name,
+        "domain": state.domain,
+        "now": world.clock.now().isoformat(),
+        "count": len(state.users),
+        "latency": world.latency.name,
+        "faults": len(world.faults.waiting()),
+        "people": [person(world, user) for user in islice(fitting, limit)],
+        "changes": [change.to_json() for change in state.changes[-_SHOWN_CHANGES:]],
+    }
