@@ -118,5 +118,5 @@ def _person(mentioned: Mapping[str, Any], shown: str) -> Mention:
 def _apart(token: str, before: str, after: str) -> str:
     """The token, kept apart from letters that would run into it."""
     left = " " if before.isalnum() else ""
-    right = " " if after.isalnum() or after in {".", "@"} else ""
+    right = " " if after.isalnum() or after == "@" else ""
     return f"{left}{token}{right}"

@@ -177,10 +177,7 @@ def row_for(command: Command) -> CommandRow | None:
 
 
 def _read_compromise(row: CommandRow, rest: str, mentions: Sequence[Mention]) -> Command:
-    argument = _unwrap(rest)
-    if not argument:
-        raise BadInput(reason="missing-user", command=row.name)
-    return Compromise(_sought(argument, row, mentions))
+    return Compromise(_sought(_linked(rest, row), row, mentions))
 
 
 def _read_status(row: CommandRow, rest: str, _mentions: Sequence[Mention]) -> Command:
@@ -249,7 +246,7 @@ _PIPE_LINK = re.compile(r"<([^<>|\s]*)\|([^<>|]*)>")
 
 
 def _sought(argument: str, row: CommandRow, mentions: Sequence[Mention]) -> Sought:
-    words = _linked(argument, row).split()
+    words = _unwrap(argument).split()
     while len(words) > 1 and not _unwrap(words[-1]):  # "megan@contoso.com !"
         words.pop()
     word = _unwrap(words[0]) if words else ""
@@ -313,8 +310,6 @@ def _unwrap(text: str) -> str:
     """Without quotes and brackets around it, and without the punctuation of a sentence at its end."""
     while True:
         bare = text.strip()
-        if _is_link(bare):
-            return bare
         if bare.startswith(_OPENING):
             bare = bare[1:]
         elif bare.endswith(_CLOSING):
@@ -322,10 +317,6 @@ def _unwrap(text: str) -> str:
         else:
             return bare
         text = bare
-
-
-def _is_link(text: str) -> bool:
-    return any(pattern.fullmatch(text) for pattern in (_MARKDOWN_LINK, _HTML_LINK, _PIPE_LINK))
 
 
 def _nearest(word: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A Bot Framework channel for the tests of `bot/`: it signs activities, serves its keys, and takes what the bot says."""
+"""A Bot Framework channel for the tests: it signs activities, serves its keys, and takes what the bot says."""
 
 from __future__ import annotations
 
