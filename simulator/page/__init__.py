@@ -10,7 +10,8 @@ from simulator.world import World
 
 _FOLDER = Path(__file__).parent
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
 )
 _FILES = {
     "/": ("page.html", "text/html"),
