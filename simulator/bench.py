@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import importlib
 import inspect
 import os
@@ -74,6 +75,12 @@ class Aim:
         self.choice = choice
         self.action = action
         self.by = by
+
+    def but(self, *, by: str | None = None, **data: Any) -> Aim:
+        """The same press with other card data, or by somebody else: what only a forger sends."""
+        action = copy.deepcopy(self.action)
+        action["data"] = {**action.get("data", {}), **data}
+        return Aim(self._bench, self.post, self.choice, action, by or self.by)
 
     async def press(self, *, forgery: Forgery | None = None, check: bool = True) -> Pressed:
         """Sends it once."""
@@ -147,10 +154,21 @@ class Bench:
 
     # -- what people do --------------------------------------------------------------------------------------------
 
-    async def say(self, text: str, *, by: str, where: str = "channel", forgery: Forgery | None = None) -> Said:
-        """A person writes to the bot, with the bot's mention where Teams needs one. `{megan}` mentions Megan."""
+    async def say(
+        self,
+        text: str,
+        *,
+        by: str,
+        where: str = "channel",
+        forgery: Forgery | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Said:
+        """A person writes to the bot, with the bot's mention where Teams needs one. `{megan}` mentions Megan.
+
+        `overrides` replaces parts of the activity before it is signed: another tenant, a missing sender.
+        """
         conversation = None if where == "channel" else self._conversation(where, by)
-        said = await self.teams.say(text, by=by, in_conversation=conversation, forgery=forgery)
+        said = await self.teams.say(text, by=by, in_conversation=conversation, forgery=forgery, overrides=overrides)
         if where == "channel":
             self.thread = said.post.conversation_id
         return said
@@ -274,12 +292,14 @@ class Bench:
 
         return await self.until(look, timeout)
 
-    async def until_button(self, title: str, *, by: str, where: str | None = None, timeout: float = 10.0) -> Shown:
+    async def until_button(
+        self, title: str, *, by: str, where: str | None = None, refresh: bool = True, timeout: float = 10.0
+    ) -> Shown:
         """Waits until this person sees a button of that title, refreshing as Teams does, and returns its card."""
 
         async def look() -> Shown | None:
             for post in self._visible(by, where):
-                shown = await self._refreshed(post, by)
+                shown = await self._refreshed(post, by) if refresh else self._shown(post, post.card or {})
                 with contextlib.suppress(CannotPress):
                     shown.choice(title)
                     return shown

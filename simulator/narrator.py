@@ -48,15 +48,16 @@ class Narrator:
         self._ascii = not _can_show(out)
         self._began = time.monotonic()
         self._last_time = ""
+        self._after_blank = False
 
     # -- what is told ----------------------------------------------------------------------------------------------
 
     def scene(self, title: str) -> None:
         """A new part of the story."""
         rule = "─" * max(4, self.width - _width(title) - 4)
-        self._write("")
+        self._blank()
         self._write(self._in(Look.SCENE, f"── {title} {rule}"))
-        self._write("")
+        self._blank()
 
     def remark(self, text: str) -> None:
         """Words beside the story."""
@@ -66,7 +67,7 @@ class Narrator:
         """A person writes."""
         self._event(f"{self._in(Look.NAME, name)} {self._in(Look.DIM, f'in {where}')}")
         self._paragraph(text)
-        self._write("")
+        self._blank()
 
     def presses(self, name: str, title: str) -> None:
         """A person presses a button."""
@@ -82,17 +83,18 @@ class Narrator:
             self._barred(line)
         if shown.buttons:
             self._barred("  ".join(f"[ {title} ]" for title in shown.buttons), Look.NAME)
-        self._write("")
+        self._blank()
 
     def text(self, text: str) -> None:
         """A plain message of the bot."""
         self._barred(text)
-        self._write("")
+        self._blank()
 
     def changed(self, who: str, what: str, before: str, after: str, by: str) -> None:
         """Something changed in the tenant."""
-        self._event(f"{self._in(Look.TENANT, 'tenant')} {self._in(Look.NAME, who)} · {what}")
-        self._paragraph(f"{before} → {after}   (by {by})", Look.TENANT)
+        self._event(f"{self._in(Look.TENANT, 'tenant')} {self._in(Look.NAME, who)}")
+        self._paragraph(f"{what}: {before} → {after}   (by {by})", Look.TENANT)
+        self._blank()
 
     def check(self, words: str, *, good: bool) -> None:
         """One thing that was looked up at the end."""
@@ -101,7 +103,7 @@ class Narrator:
 
     def verdict(self, words: str, *, good: bool) -> None:
         """The last line."""
-        self._write("")
+        self._blank()
         self._paragraph(words, Look.GOOD if good else Look.BAD)
 
     # -- how it is written -----------------------------------------------------------------------------------------
@@ -121,6 +123,11 @@ class Narrator:
             bar = self._in(Look.BOT, "│")
             self._write(f"{' ' * _TIME_WIDTH}{bar} {self._in(look, line) if look else line}")
 
+    def _blank(self) -> None:
+        """One empty line, never two."""
+        if not self._after_blank:
+            self._write("")
+
     def _in(self, look: Look, text: str) -> str:
         return f"\x1b[{look.value}m{text}\x1b[0m" if self._colour and text else text
 
@@ -128,6 +135,7 @@ class Narrator:
         written = line.rstrip()
         if self._ascii:
             written = written.translate(_PLAINER).encode("ascii", "replace").decode()
+        self._after_blank = not written
         self._out.write(written + "\n")
         self._out.flush()
 

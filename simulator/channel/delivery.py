@@ -92,11 +92,19 @@ class Delivery:
             return list(await asyncio.gather(*(self._once(each, None) for each in copies)))
         return [await self._once(each, None) for each in copies]
 
-    async def raw(self, body: bytes | Json | list[Any], headers: Mapping[str, str] | None = None) -> BotAnswer:
-        """Posts anything with exactly these headers: what a stranger on the network can do. Nothing is signed."""
+    async def raw(
+        self, body: bytes | Json | list[Any], headers: Mapping[str, str] | None = None, *, signed: bool = False
+    ) -> BotAnswer:
+        """Posts anything with exactly these headers: what a stranger on the network can do.
+
+        With `signed` it carries a good token, as if the channel itself sent nonsense.
+        """
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         activity = body if isinstance(body, dict) else {}
-        return await self._post(data, {"Content-Type": "application/json", **(headers or {})}, activity)
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        if signed:
+            sent["Authorization"] = self._signer.authorization(self._service_url()) or ""
+        return await self._post(data, sent, activity)
 
     async def _once(self, activity: Json, forgery: Forgery | None) -> BotAnswer:
         headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Microsoft-SkypeBotApi"}

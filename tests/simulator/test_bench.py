@@ -157,6 +157,24 @@ async def test_a_button_can_be_aimed_at_and_pressed_many_times_at_once(talk: Tal
     assert len({press["id"] for press in talk.bot.presses}) == 3
 
 
+async def test_a_press_can_be_forged(talk: Talk) -> None:
+    await talk.bench.say("card", by="alex")
+    await talk.bench.until_card("Lock Megan", by="alex")
+    aim = await talk.bench.aim("Lock now", by="alex", inputs={"why": "x"})
+
+    await aim.but(by="megan", nonce="guessed").press()
+    await aim.press()
+
+    forged, real = talk.bot.presses
+    assert forged["from"]["aadObjectId"] == talk.bench.user("megan").id
+    assert forged["value"]["action"]["data"] == {**real["value"]["action"]["data"], "nonce": "guessed"}
+
+
+async def test_parts_of_a_message_can_be_replaced(talk: Talk) -> None:
+    said = await talk.bench.say("hello", by="alex", overrides={"text": "other", "locale": None})
+    assert (said.activity["text"], said.activity["locale"]) == ("other", None)
+
+
 async def test_what_does_not_happen_is_reported_with_what_is_there(talk: Talk) -> None:
     await talk.bench.say("card", by="alex")
     await talk.bench.until_card("Lock Megan", by="alex")

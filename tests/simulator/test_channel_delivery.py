@@ -77,6 +77,9 @@ async def test_anything_can_be_posted_raw(teams: Teams, stub: StubBot) -> None:
     answer = await teams.delivery.raw(b'{"type": "message"', {"Authorization": "Bearer x"})
 
     assert answer.status == 401
+    answer = await teams.delivery.raw({"type": "message", "serviceUrl": teams.service_url}, signed=True)
+    assert answer.status == 200
+    assert stub.received == [{"type": "message", "serviceUrl": teams.service_url}]
 
 
 @pytest.mark.parametrize("together", [True, False])
