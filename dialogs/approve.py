@@ -7,8 +7,10 @@ from dialogs.lock import headline
 from dialogs.parts import Parts
 from dialogs.render import approval_view
 from dialogs.turn import CardAnswer, Click
+from services.access import Permission
 from services.approvals import Approval
 from services.channel import ConversationKind
+from services.playbook.step import Rule
 
 
 async def approve(parts: Parts, click: Click) -> CardAnswer:
@@ -33,4 +35,5 @@ async def cancel(parts: Parts, click: Click) -> CardAnswer:
 async def _card(parts: Parts, approval: Approval, click: Click) -> CardAnswer:
     if click.conversation.kind is ConversationKind.PERSONAL:
         return CardAnswer(approval_card(await approval_view(parts, approval.id)))
-    return await headline(parts, approval.incident_id, click)
+    may = Permission.APPROVAL_DECIDE if approval.rule is Rule.SECOND_PERSON else Permission.ACCOUNT_CONTAIN
+    return await headline(parts, approval.incident_id, click.actor, may)

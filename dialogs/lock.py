@@ -8,13 +8,14 @@ from dialogs.render import Viewer, incident_view
 from dialogs.turn import CardAnswer, Click
 from services.access import Permission
 from services.approvals import PlanKind
+from services.channel import Actor
 from services.errors import Conflict
 
 
 async def ask(parts: Parts, click: Click) -> CardAnswer:
     """Asks for the proposed lock; whoever asks by the *confirm* rule confirms on the same card."""
     await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.LOCK)
-    return await headline(parts, click.id, click)
+    return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
 
 async def ask_undo(parts: Parts, click: Click) -> CardAnswer:
@@ -23,18 +24,17 @@ async def ask_undo(parts: Parts, click: Click) -> CardAnswer:
     if not plans:
         raise Conflict(reason="nothing-to-undo")
     await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.UNDO, plans=plans)
-    return await headline(parts, click.id, click)
+    return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
 
 async def prepare_again(parts: Parts, click: Click) -> CardAnswer:
     """Looks at the account again after a failed look."""
     await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation)
     await parts.runner.prepare_again(click.id, click.nonce, click.actor)
-    return await headline(parts, click.id, click)
+    return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
 
-async def headline(parts: Parts, incident_id: str, click: Click, notice: str | None = None) -> CardAnswer:
-    """The incident's card as the person who clicked should see it."""
-    standing = await parts.access.standing(click.actor.object_id)
-    viewer = Viewer(click.actor, standing.permissions)
-    return CardAnswer(incident_card(await incident_view(parts, incident_id, viewer=viewer, notice=notice)))
+async def headline(parts: Parts, incident_id: str, actor: Actor, *may: Permission) -> CardAnswer:
+    """The incident's card as the person who just acted should see it; `may` is what was just checked."""
+    viewer = Viewer(actor, frozenset(may))
+    return CardAnswer(incident_card(await incident_view(parts, incident_id, viewer=viewer)))

@@ -113,7 +113,7 @@ async def incident_view(
         approval=_approval_box(facts, waiting or _telling(facts.newest)),
         buttons=buttons,
         notice=notice,
-        refresh=Button("Refresh", Verb.VIEW, incident.id, incident.nonce) if refresh_for else None,
+        refresh=Button("Refresh", Verb.VIEW.value, incident.id, incident.nonce) if refresh_for else None,
         refresh_for=refresh_for[:_MOST_REFRESHED],
     )
 
@@ -155,7 +155,7 @@ def age(since: datetime, now: datetime) -> str:
     """How long ago, in the largest unit that fits."""
     minutes = max(0, int((now - since).total_seconds() // 60))
     if minutes < 1:
-        return "just now"
+        return "under 1 min"
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 48 * 60:
@@ -215,7 +215,7 @@ def _next(facts: _Facts) -> tuple[str, Tone]:
             return "The lock was undone. Sign-in is allowed.", Tone.WARNING
         if block.state in _LOCKED:
             if problems:
-                return "Sign-in is blocked, but not everything worked. Read the steps below.", Tone.WARNING
+                return "Sign-in is blocked. The rest is not done yet: read the steps below.", Tone.WARNING
             return "The account is locked. Keep it locked until it has been checked.", Tone.GOOD
         return "The account is NOT locked. Read the steps below.", Tone.ATTENTION
     if not _has_changes(facts.plans):
@@ -327,21 +327,23 @@ async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[
     if contain and kind == PlanKind.LOCK and _has_changes(facts.plans):
         tried = any(run.kind is RunKind.APPLY for run in facts.latest.values())
         title = "Try again…" if tried else "Lock account…"
-        buttons.append(Button(title, Verb.LOCK_ASK, incident.id, incident.nonce, ButtonStyle.POSITIVE))
+        buttons.append(Button(title, Verb.LOCK_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE))
     if contain and kind == PlanKind.FAILED:
-        buttons.append(Button("Check again", Verb.PREPARE_AGAIN, incident.id, incident.nonce, ButtonStyle.POSITIVE))
+        buttons.append(
+            Button("Check again", Verb.PREPARE_AGAIN.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
+        )
     if contain and kind in {PlanKind.LOCK, PlanKind.NONE} and await parts.runner.undo_plan(incident.id):
-        buttons.append(Button("Undo…", Verb.UNDO_ASK, incident.id, incident.nonce))
+        buttons.append(Button("Undo…", Verb.UNDO_ASK.value, incident.id, incident.nonce))
     return tuple(buttons)
 
 
 def _waiting_buttons(waiting: Approval, viewer: Viewer | None, may: frozenset[Permission]) -> tuple[Button, ...]:
     is_requester = viewer is None or viewer.actor.object_id == waiting.requester.object_id
-    cancel = Button("Cancel", Verb.CANCEL, waiting.id, waiting.nonce)
+    cancel = Button("Cancel", Verb.CANCEL.value, waiting.id, waiting.nonce)
     if waiting.rule is Rule.CONFIRM:
         if not is_requester:
             return ()
-        return (Button("Lock now", Verb.APPROVE, waiting.id, waiting.nonce, ButtonStyle.DESTRUCTIVE), cancel)
+        return (Button("Lock now", Verb.APPROVE.value, waiting.id, waiting.nonce, ButtonStyle.DESTRUCTIVE), cancel)
     buttons: list[Button] = []
     if Permission.APPROVAL_DECIDE in may and (viewer is None or not is_requester):
         buttons.extend(_decision_buttons(waiting))
@@ -352,8 +354,8 @@ def _waiting_buttons(waiting: Approval, viewer: Viewer | None, may: frozenset[Pe
 
 def _decision_buttons(approval: Approval) -> tuple[Button, ...]:
     return (
-        Button("Approve", Verb.APPROVE, approval.id, approval.nonce, ButtonStyle.DESTRUCTIVE),
-        Button("Refuse", Verb.REFUSE, approval.id, approval.nonce),
+        Button("Approve", Verb.APPROVE.value, approval.id, approval.nonce, ButtonStyle.DESTRUCTIVE),
+        Button("Refuse", Verb.REFUSE.value, approval.id, approval.nonce),
     )
 
 

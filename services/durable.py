@@ -40,8 +40,8 @@ _HEARTBEAT_SECONDS = 1.0
 _LEASE_SECONDS = 6.0
 _SWEEP_SECONDS = 5.0
 _ATTEMPTS = 8
+# The engine's pool also serves `asyncio.to_thread`; with few threads an outage of its database would block ours.
 _ENGINE_THREADS = 64
-_OUR_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,6 @@ class Durable:
         global _current  # noqa: PLW0603  # the engine registers workflows per process, not per object
         if self._lock_file is not None:
             self._lock = await asyncio.to_thread(_take_lock, self._lock_file)
-        loop = asyncio.get_running_loop()
-        # The engine puts its own thread pool in the loop's place; ours must not wait behind its database calls.
-        ours = ThreadPoolExecutor(_OUR_THREADS, thread_name_prefix="irbot")
         _harden_engine()
         if self._engine_url.startswith("sqlite"):
             await asyncio.to_thread(_use_wal, self._engine_url)
@@ -103,7 +100,6 @@ class Durable:
         _current = self
         DBOS(config=config)
         await asyncio.to_thread(DBOS.launch)
-        loop.set_default_executor(ours)
         await self._beat()
         await self._take_over(everybody_else=self._lock is not None)
         await self._sweep()
@@ -118,6 +114,8 @@ class Durable:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.idle(), patience_seconds)
         await asyncio.to_thread(DBOS.destroy)
+        # The engine had put its own thread pool in the loop's place, and has just shut it down.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="irbot"))
         with suppress(sa.exc.SQLAlchemyError):
             async with self._database.write() as connection:
                 await connection.execute(sa.delete(tables.executors).where(tables.executors.c.id == self.executor_id))

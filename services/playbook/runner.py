@@ -59,7 +59,9 @@ _LONGEST_LOOK_SECONDS = 8.0
 _REPLICATION_SECONDS = 10.0
 
 # A step with one of these states may be proposed again; the others are settled.
-_OPEN_ENDS = frozenset({State.FAILED, State.NOT_EVALUATED, State.REFUSED, State.UNKNOWN, State.UNDONE})
+_OPEN_ENDS = frozenset(
+    {State.FAILED, State.NEEDS_ON_PREMISES, State.NOT_EVALUATED, State.REFUSED, State.UNKNOWN, State.UNDONE}
+)
 
 _SYSTEM = Actor(timeline.SYSTEM, "IRBot", "")
 
@@ -121,7 +123,7 @@ class Runner:
                 data={"kinds": list(subject.kinds()), "unknowns": list(subject.unknowns)},
             )
         self._posts.changed.set()
-        ctx = self._context(subject, account)
+        ctx = self._context(incident, subject, account)
         readers = [step for step in self._steps if step.risk is Risk.READ and step.phase is Phase.PREPARE]
         await together(*(self._read(step, incident, nonce, ctx) for step in readers))
         await self._propose(incident_id, ctx)
@@ -220,12 +222,12 @@ class Runner:
         if reason:
             await self._void(approval, reason)
             return
-        ctx = self._context(subject, account)
+        ctx = self._context(incident, subject, account)
         async with asyncio.TaskGroup() as read_backs:
             for step in self._steps:
                 if step.id in approval.plans:
                     await self._run_step(step, approval, ctx, read_backs)
-        await self._finish(approval, ctx)
+        await self._finish(approval, incident)
 
     async def execution_gave_up(self, approval_id: str, correlation_id: str) -> None:
         """Ends what is left of a run that failed for a reason of our own, so that a person can go on."""
@@ -365,7 +367,7 @@ class Runner:
                 unknown = unknown or effect is None or effect.state is EffectState.UNKNOWN
         if not missing:
             shown = "; ".join(f"{change.what}: {change.after}" for change in changes)
-            await self._end(run, Outcome(work.ends_as, f"Read back. {shown}."))
+            await self._end(run, Outcome(work.ends_as, f"Checked. {shown}."))
         elif unknown:
             words = f"Microsoft 365 gave no answer, and it does not show: {', '.join(missing)}. Look, then try again."
             await self._end(run, Outcome(State.UNKNOWN, words))
@@ -393,7 +395,7 @@ class Runner:
         await self._ledger.end(run, outcome, self._now())
         self._posts.changed.set()
 
-    async def _finish(self, approval: Approval, ctx: Context) -> None:
+    async def _finish(self, approval: Approval, incident: Incident) -> None:
         """Uses the approval up and, in the same transaction, proposes again what did not work out."""
         async with self._database.read() as connection:
             latest = {run.step_id: run for run in await runs_of(connection, approval.incident_id)}
@@ -402,7 +404,7 @@ class Runner:
         if again:
             try:
                 subject, account = await recognise(self._m365, self._settings, approval.target_id)
-                proposal = await self._proposal(self._context(subject, account), again)
+                proposal = await self._proposal(self._context(incident, subject, account), again)
             except IRBotError:
                 proposal = {"kind": PlanKind.FAILED.value}
         async with self._database.write() as connection:
@@ -436,8 +438,8 @@ class Runner:
 
     # -- words -------------------------------------------------------------------------------------------------------
 
-    def _context(self, subject: Subject, account: Account) -> Context:
-        return Context(self._m365, self._settings, subject, account, self._now())
+    def _context(self, incident: Incident, subject: Subject, account: Account) -> Context:
+        return Context(self._m365, self._settings, subject, account, incident.opened_at, self._now())
 
     def _outcome_of(self, step: Step, ctx: Context, error: IRBotError, *, reading: bool) -> Outcome:
         """A service's refusal as an end state: the step's own words first, the general ones else."""

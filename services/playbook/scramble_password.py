@@ -25,9 +25,11 @@ async def plan(ctx: Context) -> Plan:
                 State.REFUSED, "A guest's password belongs to their home organisation. Ask it to reset the password."
             )
         )
-    if ctx.account.synced:
-        return Plan(settled=_on_premises(ctx))
     changed = ctx.account.last_password_change
+    if ctx.account.synced:
+        if changed is not None and changed > ctx.opened_at:
+            return Plan(settled=Outcome(State.ALREADY_SO, "The password was reset on-premises after this began."))
+        return Plan(settled=_on_premises(ctx))
     change = Change(
         item="password",
         what="Password",

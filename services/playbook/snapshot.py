@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from services.access import Permission
-from services.errors import IRBotError, UpstreamDown
+from services.errors import Gone, IRBotError, UpstreamDown
 from services.incidents.model import Phase
 from services.plain_words import explain as in_words
 from services.playbook.step import Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
@@ -33,7 +33,9 @@ async def plan(ctx: Context) -> Plan:
     kept: dict[str, Any] = {"account": dataclasses.asdict(ctx.account)}
     missing: list[str] = []
     for name, answer in zip(reads, answers, strict=True):
-        if isinstance(answer, IRBotError):
+        if isinstance(answer, Gone) and answer.data.get("reason") == "no-mailbox":
+            kept[name] = None
+        elif isinstance(answer, IRBotError):
             missing.append(f"{name} ({in_words(answer).what})")
         else:
             kept[name] = answer

@@ -120,6 +120,7 @@ class Context:
     settings: Settings
     subject: Subject
     account: Account
+    opened_at: datetime
     now: datetime
 
 
