@@ -34,11 +34,11 @@ class PersonAtTeams:
 
     async def go_to_channel(self) -> None:
         """Opens the team's channel."""
-        await self.page.get_by_role("treeitem", name=re.compile(rf"^{re.escape(self._channel_name)}\b")).click()
+        await self.page.get_by_role("treeitem", name=re.compile(re.escape(self._channel_name))).click()
 
     async def go_to_personal_chat(self) -> None:
         """Opens the chat with the bot alone."""
-        await self.page.get_by_role("treeitem", name=re.compile("^Personal Chat")).click()
+        await self.page.get_by_role("treeitem", name=re.compile("Personal Chat")).click()
 
     async def post(self, text: str) -> None:
         """Starts a thread in the channel with a mention of the bot and this text."""
