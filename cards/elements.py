@@ -154,7 +154,6 @@ def text(
     *parts: Part,
     size: str | None = None,
     bold: bool = False,
-    tone: Tone | None = None,
     subtle: bool = False,
     mono: bool = False,
     spacing: str | None = "small",
@@ -167,8 +166,6 @@ def text(
         element["size"] = size
     if bold:
         element["weight"] = "bolder"
-    if tone is not None and tone is not Tone.NEUTRAL:
-        element["color"] = COLOURS[tone]
     if subtle:
         element["isSubtle"] = True
     if mono:
@@ -202,9 +199,21 @@ def facts(rows: Iterable[tuple[str, Part | tuple[Part, ...]]]) -> Element:
     }
 
 
-def badge(symbol: str, word: str, tone: Tone, *, size: str | None = None, spacing: str | None = "none") -> Element:
-    """A state: symbol, word and colour together, so that no meaning hangs on the colour."""
-    return text(f"{symbol} {word}", bold=True, tone=tone, size=size, spacing=spacing)
+def badge(
+    symbol: str, word: str, tone: Tone, *, about: str = "", size: str | None = None, spacing: str = "small"
+) -> Element:
+    """A state in one line: a coloured symbol at the left edge, what it is about, and the word.
+
+    Only the symbol is coloured: some clients' warning colour is hard to read, and no meaning may hang on a colour.
+    """
+    style: Element = {"size": size} if size else {}
+    runs: list[Element] = [{"type": "TextRun", "text": f"{plain(symbol)} ", "weight": "bolder"} | style]
+    if tone is not Tone.NEUTRAL:
+        runs[0]["color"] = COLOURS[tone]
+    if about:
+        runs.append({"type": "TextRun", "text": f"{plain(about, MAX_NAME)} · "} | style)
+    runs.append({"type": "TextRun", "text": plain(word), "weight": "bolder"} | style)
+    return {"type": "RichTextBlock", "spacing": spacing, "inlines": runs}
 
 
 def section(items: Sequence[Element], *, tone: Tone | None = None, bleed: bool = False, **more: str | bool) -> Element:
@@ -257,8 +266,8 @@ def expandable(title: str, items: Sequence[Element], name: str) -> list[Element]
         (
             "auto",
             [
-                text("Show ▾", tone=None, spacing=None, id=more, color="accent"),
-                text("Hide ▴", tone=None, spacing=None, id=less, color="accent", isVisible=False),
+                text("Show ▾", spacing=None, id=more, color="accent"),
+                text("Hide ▴", spacing=None, id=less, color="accent", isVisible=False),
             ],
         ),
         selectAction=toggle,

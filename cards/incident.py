@@ -30,7 +30,7 @@ from cards.elements import (
     text,
     when,
 )
-from cards.parts import SEPARATOR, changes, decided, pending, person, separated, titled, warnings
+from cards.parts import SEPARATOR, changes, decided, pending, person, separated, warnings
 from cards.states import TONE_SYMBOLS, step_look
 from cards.views import IncidentView, StepLine, Tone
 
@@ -102,7 +102,8 @@ def _decision(view: IncidentView, limit: int) -> list[Element]:
 
 
 def _step(line: StepLine) -> Element:
-    rows = [titled(text(line.title, spacing="none"), step_look(line.state), line.tone)]
+    look = step_look(line.state)
+    rows = [badge(look.symbol, look.word, line.tone, about=line.title)]
     detail: list[Part] = []
     who = shortened(line.who, MAX_NAME // 2) if line.who else None
     for part in (line.reason, who, clock(line.at) if line.at is not None else None):
@@ -115,7 +116,7 @@ def _step(line: StepLine) -> Element:
 
 def _step_in_a_line(line: StepLine) -> Element:
     look = step_look(line.state)
-    return text(f"{look.symbol} ", line.title, SEPARATOR, look.word, limit=MAX_NAME)
+    return badge(look.symbol, look.word, line.tone, about=line.title)
 
 
 def _steps(view: IncidentView, limit: int) -> list[Element]:

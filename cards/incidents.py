@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cards.elements import Card, Element, card, columns, fitted, section, shortlist, spoken, text, when
+from cards.elements import Card, Element, badge, card, columns, fitted, section, shortlist, spoken, text, when
 from cards.parts import SEPARATOR, separated
 from cards.states import TONE_SYMBOLS
 from cards.views import IncidentLine, IncidentsView
@@ -30,7 +30,7 @@ def _row(line: IncidentLine) -> Element:
                 ("stretch", [text(separated(line.number, line.subject), bold=True, spacing="none")]),
                 ("auto", [text("open for ", line.age, spacing="none")]),
             ),
-            text(f"{TONE_SYMBOLS[line.tone]} ", line.next_step, tone=line.tone, spacing="none"),
+            badge(TONE_SYMBOLS[line.tone], line.next_step, line.tone, spacing="none"),
             text(line.phase, SEPARATOR, "opened ", when(line.opened_at), size="small", subtle=True, spacing="none"),
         ],
         spacing="medium",

@@ -9,8 +9,6 @@ from cards.elements import (
     MAX_NAME,
     Element,
     Part,
-    badge,
-    columns,
     heading,
     section,
     shortened,
@@ -20,13 +18,12 @@ from cards.elements import (
     text,
     when,
 )
-from cards.states import TONE_SYMBOLS, Look, approval_look
+from cards.states import TONE_SYMBOLS, approval_look
 from cards.views import ApprovalBox, ChangeLine, PersonLine, Tone
 
 SEPARATOR = " · "
 MAX_NAMES = 5
 MAX_WARNINGS = 6
-MAX_BESIDE = 12
 
 
 def separated(*values: str | None) -> str:
@@ -78,14 +75,14 @@ def changes(lines: Sequence[ChangeLine], limit: int) -> list[Element]:
 def pending(box: ApprovalBox, *, size: str = "medium") -> list[Element]:
     """What is asked, by whom, who may decide and until when."""
     look, _ = approval_look(box.state)
-    rows = [titled(heading(box.title, size=size, spacing="none"), look, Tone.NEUTRAL)]
-    if box.waiting_for:
-        rest = len(box.waiting_for) - MAX_NAMES
-        named = [shortened(name, MAX_NAME // 2) for name in box.waiting_for[:MAX_NAMES]] + (
-            [f"{rest} more"] if rest > 0 else []
-        )
-        rows.append(text("Who can decide: ", ", ".join(named), spacing="none"))
-    rows.append(text("Rule: ", box.rule, spacing="none"))
+    named = [shortened(name, MAX_NAME // 2) for name in box.waiting_for[:MAX_NAMES]]
+    rest = len(box.waiting_for) - len(named)
+    awaited = ", ".join([*named, f"{rest} more"] if rest else named) or "a decision"
+    rows = [
+        heading(box.title, size=size, spacing="none"),
+        text(f"{look.symbol} {look.word} for ", awaited, spacing="none"),
+        text("Rule: ", box.rule, spacing="none"),
+    ]
     asked: list[Part] = ["Asked for by ", box.requester]
     if box.expires_at is not None:
         asked += [SEPARATOR, "valid until ", when(box.expires_at)]
@@ -102,11 +99,3 @@ def decided(box: ApprovalBox) -> list[Part]:
     if box.decided_at is not None:
         line += [SEPARATOR, when(box.decided_at)]
     return [*line, SEPARATOR, "asked for by ", box.requester]
-
-
-def titled(title: Element, look: Look, tone: Tone) -> Element:
-    """A title with its state: beside it where the state is a short word, below it where a phone would squeeze both."""
-    state = badge(look.symbol, look.word, tone)
-    if len(look.word) > MAX_BESIDE:
-        return section([title, state], spacing="none")
-    return columns(("stretch", [title]), ("auto", [state]))

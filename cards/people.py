@@ -5,9 +5,9 @@ from __future__ import annotations
 from cards.elements import (
     Card,
     Element,
+    badge,
     buttons,
     card,
-    columns,
     fitted,
     plain,
     section,
@@ -16,6 +16,7 @@ from cards.elements import (
     text,
 )
 from cards.parts import person, separated
+from cards.states import TONE_SYMBOLS
 from cards.views import ChoiceView, NearestView, Tone
 
 CHOICE_INPUT = "choice"
@@ -73,18 +74,10 @@ def _draw_nearest(view: NearestView, limit: int) -> Card:
         body.append(text("No similar name was found either. Check the spelling, or use the full address."))
     if not view.complete:
         body.append(
-            columns(
-                ("auto", [text("◆", bold=True, tone=Tone.WARNING, spacing="none")]),
-                (
-                    "stretch",
-                    [
-                        text(
-                            "Not everything could be searched: the account may exist and not be listed here.",
-                            bold=True,
-                            spacing="none",
-                        )
-                    ],
-                ),
+            badge(
+                TONE_SYMBOLS[Tone.WARNING],
+                "Not everything could be searched: the account may exist and not be listed here.",
+                Tone.WARNING,
                 spacing="medium",
             )
         )

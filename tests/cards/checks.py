@@ -32,7 +32,9 @@ def shown(card: dict[str, Any]) -> list[str]:
     """Every string that a reader sees or hears."""
     texts = [card["fallbackText"], card["speak"]]
     for _, node in walk(card["body"]):
-        if isinstance(node, dict):
+        if isinstance(node, dict) and node.get("type") == "RichTextBlock":
+            texts.append("".join(run["text"] for run in node["inlines"]))
+        elif isinstance(node, dict) and node.get("type") != "TextRun":
             texts += [value for key, value in node.items() if key in SHOWN and isinstance(value, str)]
     return texts
 

@@ -111,7 +111,17 @@ def test_only_known_kinds_of_elements_and_actions_are_used(sample: Sample) -> No
         node["type"] for _, node in walk(sample.draw()) if isinstance(node, dict) and isinstance(node.get("type"), str)
     }
     assert kinds <= {
-        *("AdaptiveCard", "Container", "ColumnSet", "Column", "TextBlock", "FactSet", "ActionSet"),
+        *(
+            "AdaptiveCard",
+            "Container",
+            "ColumnSet",
+            "Column",
+            "TextBlock",
+            "RichTextBlock",
+            "TextRun",
+            "FactSet",
+            "ActionSet",
+        ),
         *("Input.ChoiceSet", "Action.Execute", "Action.ToggleVisibility"),
     }
 

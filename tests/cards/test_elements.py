@@ -17,6 +17,7 @@ from cards.elements import (
     MAX_WORD,
     Token,
     action,
+    badge,
     buttons,
     card,
     clock,
@@ -259,9 +260,11 @@ def test_what_unfolds_is_hidden_at_first_and_the_line_toggles_it() -> None:
     assert set(ids) < set(targets)
 
 
-def test_a_neutral_line_has_no_colour_and_the_others_have_theirs() -> None:
-    assert "color" not in text("x", tone=Tone.NEUTRAL)
-    assert text("x", tone=Tone.ATTENTION)["color"] == "attention"
+def test_a_state_is_a_symbol_and_a_word_and_only_the_symbol_is_coloured() -> None:
+    drawn = badge("✗", "Failed", Tone.ATTENTION, about="Block sign-in")
+    assert [run["text"] for run in drawn["inlines"]] == ["✗ ", "Block sign-in · ", "Failed"]
+    assert [run.get("color") for run in drawn["inlines"]] == ["attention", None, None]
+    assert all("color" not in run for run in badge("○", "Planned", Tone.NEUTRAL)["inlines"])
 
 
 def test_a_refresh_names_at_most_sixty_people() -> None:

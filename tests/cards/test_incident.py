@@ -78,7 +78,7 @@ def test_settled_changes_are_folded() -> None:
 def test_who_asks_who_decides_the_rule_and_the_end_are_shown() -> None:
     seen = words(incident_card(INCIDENTS["second-person"]))
     assert "Asked for by Alex Wilber" in seen
-    assert "Who can decide: Adele Vance, Diego Siciliani" in seen
+    assert "Waiting for Adele Vance, Diego Siciliani" in seen
     assert "A second person with the approver role" in seen
     assert "valid until {{DATE(2026-03-14T03:12:07Z,SHORT)}}" in seen
 
@@ -94,7 +94,10 @@ def test_an_approval_that_was_given_is_small_print_and_one_that_was_not_is_told(
 
 def test_each_step_shows_its_state_as_a_word_with_its_reason() -> None:
     seen = words(incident_card(INCIDENTS["trouble"]))
-    for expected in ("✗ Failed", "? Outcome unknown", "✓ Done", "○ Planned", "the app lacks the role"):
+    for expected in (
+        *("✗ Block sign-in · Failed", "? Revoke sessions · Outcome unknown", "✓ Record the settings · Done"),
+        *("○ Scramble password · Planned", "the app lacks the role"),
+    ):
         assert expected in seen
 
 
@@ -127,7 +130,7 @@ def test_where_steps_must_be_left_out_the_failures_stay() -> None:
 
 def test_a_state_that_is_new_to_the_cards_shows_under_its_own_name() -> None:
     card = incident_card(replace(OPEN, steps=(StepLine("New", "quarantined", Tone.WARNING),)))
-    assert "? quarantined" in words(card)
+    assert "? New · quarantined" in words(card)
 
 
 def test_the_object_id_is_small_and_last() -> None:
