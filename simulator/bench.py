@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import importlib
 import inspect
 import os
@@ -16,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -25,15 +24,17 @@ from aiohttp import web
 
 from services.settings import Settings
 from simulator.channel.conversations import Json, Post
-from simulator.channel.delivery import BotAnswer, Redelivery
 from simulator.channel.signing import Forgery
 from simulator.channel.teams import Said, Teams, teams_of
 from simulator.config import SimulatorConfig
 from simulator.emulator import free_port
-from simulator.reading import CannotPress, Choice, Shown, press
+from simulator.pressing import Aim, BenchError, Pressed, as_shown, pressed
+from simulator.reading import CannotPress, Shown, press
 from simulator.server import Simulator
 from simulator.stage import BOT, BotProcess
 from simulator.tenant import User
+
+__all__ = ["Aim", "Bench", "BenchError", "Pressed"]
 
 T = TypeVar("T")
 Build = Callable[[Settings], web.Application]
@@ -42,57 +43,6 @@ _READY_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.02
 _QUIET_SECONDS = 0.25
 _BOT_PORT = 41000
-
-
-class BenchError(AssertionError):
-    """What a test expected is not there; the text shows what is."""
-
-
-@dataclass(frozen=True)
-class Pressed:
-    """What the person who pressed gets to see: a card in the card's place, or a short text."""
-
-    answer: BotAnswer
-    card: Shown | None
-    message: str | None
-
-    @property
-    def text(self) -> str:
-        """The words of either."""
-        return self.card.text if self.card else self.message or ""
-
-    def has(self, words: str) -> bool:
-        """Whether these words can be read."""
-        return self.card.has(words) if self.card else words.casefold() in self.text.casefold()
-
-
-class Aim:
-    """A finger over a button: the card as it was when it was looked for, to be pressed later, or several times."""
-
-    def __init__(self, bench: Bench, post: Post, choice: Choice, action: Json, by: str) -> None:
-        self._bench = bench
-        self.post = post
-        self.choice = choice
-        self.action = action
-        self.by = by
-
-    def but(self, *, by: str | None = None, **data: Any) -> Aim:
-        """The same press with other card data, or by somebody else: what only a forger sends."""
-        action = copy.deepcopy(self.action)
-        action["data"] = {**action.get("data", {}), **data}
-        return Aim(self._bench, self.post, self.choice, action, by or self.by)
-
-    async def press(self, *, forgery: Forgery | None = None, check: bool = True) -> Pressed:
-        """Sends it once."""
-        answer = await self._bench.teams.press(self.post, self.action, by=self.by, forgery=forgery)
-        return self._bench.pressed(answer, self.post, check=check)
-
-    async def press_again(self, how: Redelivery, *, check: bool = True) -> list[Pressed]:
-        """Sends it several times as Teams does, each with its own id."""
-        teams = self._bench.teams
-        answers = await teams.delivery.repeat(teams.press_activity(self.post, self.action, by=self.by), how)
-        teams.take_answer(self.post, teams.person(self.by).id, answers[-1].body)
-        return [self._bench.pressed(answer, self.post, check=check) for answer in answers]
 
 
 class Bench:
@@ -107,6 +57,7 @@ class Bench:
         self.sim = sim
         self.bot = bot
         self.thread: str | None = None
+        self._refreshed_looks: set[tuple[str, str, int]] = set()
 
     @classmethod
     @asynccontextmanager
@@ -204,36 +155,22 @@ class Bench:
         """Finds the button and fills in its inputs without pressing."""
         reasons: list[str] = []
         for post in self._visible(by, where):
-            shown = await self._refreshed(post, by) if refresh else self._shown(post, post.card or {})
+            shown = await self._refreshed(post, by) if refresh else as_shown(post, post.card or {})
             try:
                 choice = shown.choice(title)
-                return Aim(self, post, choice, press(choice, inputs or {}), by)
+                return Aim(self.teams, post, choice, press(choice, inputs or {}), by, self.report)
             except CannotPress as problem:
                 reasons.append(f"{shown.lines[0] if shown.lines else shown.activity_id}: {problem}")
         raise BenchError(
             f"{by} cannot press {title!r}:\n  " + ("\n  ".join(reasons) or "there is no card") + self.report()
         )
 
-    def pressed(self, answer: BotAnswer, post: Post, *, check: bool = True) -> Pressed:
-        """The bot's answer to a press, as the person sees it."""
-        if check and answer.fault:
-            raise BenchError(
-                f"Teams would not take the bot's answer: {answer.fault} {answer.raw[:400]!r}{self.report()}"
-            )
-        body = answer.body if isinstance(answer.body, dict) else {}
-        value = body.get("value")
-        if isinstance(value, dict) and value.get("type") == "AdaptiveCard":
-            return Pressed(answer, self._shown(post, value), None)
-        if isinstance(value, dict):
-            return Pressed(answer, None, str(value.get("message") or value))
-        return Pressed(answer, None, None if value is None else str(value))
-
     # -- what people see -------------------------------------------------------------------------------------------
 
     def cards(self, *, by: str, where: str | None = None) -> list[Shown]:
         """The cards that this person sees, the last changed one first."""
         object_id = self.user(by).id
-        return [self._shown(post, post.card_for(object_id) or {}) for post in self._visible(by, where)]
+        return [as_shown(post, post.card_for(object_id) or {}) for post in self._visible(by, where)]
 
     def card(self, *, by: str, where: str | None = None) -> Shown:
         """The newest of them. Raises BenchError where there is none."""
@@ -260,15 +197,15 @@ class Bench:
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     @overload
-    async def until(self, predicate: Callable[[], Awaitable[T | None]], timeout: float = 10.0) -> T: ...
+    async def until(self, predicate: Callable[[], Awaitable[T | None]], timeout: float = 10.0, what: str = "") -> T: ...
 
     @overload
-    async def until(self, predicate: Callable[[], T | None], timeout: float = 10.0) -> T: ...
+    async def until(self, predicate: Callable[[], T | None], timeout: float = 10.0, what: str = "") -> T: ...
 
-    async def until(self, predicate: Callable[[], Any], timeout: float = 10.0) -> Any:
+    async def until(self, predicate: Callable[[], Any], timeout: float = 10.0, what: str = "") -> Any:
         """Waits until the predicate gives something true, and returns that. A BenchError in it means not yet.
 
-        Raises BenchError after `timeout` seconds.
+        Raises BenchError after `timeout` seconds; `what` says in its text what was waited for.
         """
         end = asyncio.get_running_loop().time() + timeout
         problem: Exception | None = None
@@ -280,7 +217,7 @@ class Bench:
                     return value
             problem = problems[0] if problems else problem
             if asyncio.get_running_loop().time() > end:
-                raise BenchError(f"did not happen within {timeout:g} s{self.report()}") from problem
+                raise BenchError(f"{what or 'it'} did not come within {timeout:g} s{self.report()}") from problem
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.teams.conversations.changed(), _LOOK_AGAIN_SECONDS)
 
@@ -290,7 +227,7 @@ class Bench:
         def look() -> Shown | None:
             return next((shown for shown in self.cards(by=by, where=where) if shown.has(words)), None)
 
-        return await self.until(look, timeout)
+        return await self.until(look, timeout, f"a card with {words!r} for {by}")
 
     async def until_button(
         self, title: str, *, by: str, where: str | None = None, refresh: bool = True, timeout: float = 10.0
@@ -299,13 +236,13 @@ class Bench:
 
         async def look() -> Shown | None:
             for post in self._visible(by, where):
-                shown = await self._refreshed(post, by) if refresh else self._shown(post, post.card or {})
+                shown = await self._refreshed(post, by) if refresh else as_shown(post, post.card or {})
                 with contextlib.suppress(CannotPress):
                     shown.choice(title)
                     return shown
             return None
 
-        return await self.until(look, timeout)
+        return await self.until(look, timeout, f"the button {title!r} for {by}")
 
     async def settled(self, timeout: float = 15.0, quiet: float = _QUIET_SECONDS) -> None:
         """Waits until nothing is under way between the bot and the simulator, and nothing was for `quiet` seconds."""
@@ -331,7 +268,7 @@ class Bench:
         posts = sorted((post for record in self.teams.conversations for post in record.posts), key=lambda p: p.changed)
         for post in posts[-4:]:
             card = post.card
-            shown = self._shown(post, card) if card else None
+            shown = as_shown(post, card) if card else None
             lines.append(f"[{post.sender_name} in {post.conversation_id[:24]}…] {post.text or post.summary}")
             lines += [f"    {line}" for line in (shown.lines[:30] if shown else [])]
             lines += [f"    buttons: {shown.buttons}"] if shown else []
@@ -370,18 +307,16 @@ class Bench:
         user = self.user(by)
         card = post.card
         assert card is not None
-        if user.id not in post.views and self._asks_refresh(card, user):
+        this_look = (post.activity_id, user.id, post.changed)
+        if user.id not in post.views and this_look not in self._refreshed_looks and self._asks_refresh(card, user):
+            self._refreshed_looks.add(this_look)
             answer = await self.teams.press(post, card["refresh"]["action"], by=by, trigger="automatic")
-            self.pressed(answer, post)
-        return self._shown(post, post.card_for(user.id) or card)
+            pressed(answer, post, self.report)
+        return as_shown(post, post.card_for(user.id) or card)
 
     def _asks_refresh(self, card: Json, user: User) -> bool:
         refresh = card.get("refresh") or {}
         return self.teams.teams_id(user.id) in refresh.get("userIds", [])
-
-    @staticmethod
-    def _shown(post: Post, card: Json) -> Shown:
-        return Shown(card, conversation_id=post.conversation_id, activity_id=post.activity_id, changed=post.changed)
 
 
 class _InProcess:

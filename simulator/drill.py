@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -25,6 +26,7 @@ from simulator.tenant import Change, User
 
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.03
+_LOG_LINES = 20
 _SIGNED_IN = ("megan", "isaiah")
 # What the tenant calls it, and what a person calls it; the rest of the tenant's record says the same a second time.
 _WHAT: dict[str, str] = {
@@ -73,12 +75,32 @@ async def drill(
 
 
 def run() -> int:
-    """The drill on the standard output, for the command line. Returns the exit code; 130 when it is interrupted."""
-    logging.getLogger().setLevel(logging.CRITICAL)  # the story alone is on the screen
+    """The drill on the standard output, for the command line. Returns the exit code; 130 when it is interrupted.
+
+    The story alone is on the screen; what IRBot logged follows only after a drill that failed.
+    """
+    kept: deque[str] = deque(maxlen=_LOG_LINES)
+    handler = _Keeping(kept)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     try:
-        return asyncio.run(drill(sys.stdout))
+        code = asyncio.run(drill(sys.stdout))
     except KeyboardInterrupt:
         return 130
+    if code != 0 and kept:
+        sys.stderr.write("\nWhat IRBot logged:\n" + "\n".join(kept) + "\n")
+    return code
+
+
+class _Keeping(logging.Handler):
+    """Keeps the last lines of the log."""
+
+    def __init__(self, kept: deque[str]) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._kept.append(self.format(record))
 
 
 def _before(bench: Bench, who: str) -> Before:
@@ -178,7 +200,9 @@ class Story:
     async def _until_locked(self, who: str) -> None:
         """Waits until the tenant shows the lock, and the bot's cards have come to rest."""
         user = self._bench.user(who)
-        await self._bench.until(lambda: not user.enabled and not user.active_sessions(), timeout=self._patience)
+        await self._bench.until(
+            lambda: not user.enabled and not user.active_sessions(), self._patience, f"the lock of {user.display_name}"
+        )
         await self._bench.settled(timeout=self._patience, quiet=1.5)
         self._catch_up()
 

@@ -193,8 +193,9 @@ class Teams:
     ) -> BotAnswer:
         """Sends an Action.Execute of a card; a card in the answer is what this person sees from now on."""
         activity = self.press_activity(post, action, by=by, trigger=trigger)
+        seen = post.changed
         answer = await self.delivery.send(activity, forgery=forgery)
-        self.take_answer(post, self.person(by).id, answer.body if answer.status == 200 else None)
+        self.take_answer(post, self.person(by).id, answer, seen)
         return answer
 
     def press_activity(self, post: Post, action: Json, *, by: str, trigger: str = "manual") -> Json:
@@ -210,8 +211,12 @@ class Teams:
             at=self.world.clock.now(),
         )
 
-    def take_answer(self, post: Post, object_id: str, body: Any) -> None:
-        """Shows the card in an invoke's answer to the person who pressed."""
+    def take_answer(self, post: Post, object_id: str, answer: BotAnswer, seen: int) -> None:
+        """Shows the card in an invoke's answer to the person who pressed when the post's `changed` was `seen`.
+
+        Where the bot edited the post in the meantime, the edit stays: it is the newer of the two.
+        """
+        body = answer.body if answer.status == 200 and post.changed == seen else None
         if isinstance(body, dict) and body.get("type") == _CARD_ANSWER and isinstance(body.get("value"), dict):
             self.conversations.show(post, object_id, body["value"])
 
@@ -241,9 +246,10 @@ class Teams:
         """Signs what an emulator (or anybody on this machine) hands in, and passes it on to the bot."""
         signed = {**activity, "serviceUrl": self.service_url}
         post = self._remember(signed, window)
+        seen = post.changed if post else 0
         answer = await self.delivery.send(signed)
-        if post is not None and signed.get("type") == "invoke" and answer.status == 200:
-            self.take_answer(post, str(signed["from"].get("aadObjectId")), answer.body)
+        if post is not None:
+            self.take_answer(post, str(signed["from"].get("aadObjectId")), answer, seen)
         return answer
 
     def _remember(self, activity: Json, window: EmulatorWindow | None) -> Post | None:

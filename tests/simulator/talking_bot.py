@@ -53,6 +53,7 @@ class TalkingBot:
         self._settings = settings
         self.presses: list[Json] = []
         self.answer: Any = None
+        self.slow_seconds = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
@@ -76,6 +77,7 @@ class TalkingBot:
         activity = await request.json()
         if activity["type"] == "invoke":
             self.presses.append(activity)
+            await asyncio.sleep(self.slow_seconds)
             return web.json_response(self._answer_to(activity))
         if activity["type"] == "message":
             task = asyncio.create_task(self._reply(activity))

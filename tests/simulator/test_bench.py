@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -134,6 +135,32 @@ async def test_an_edit_replaces_what_single_people_saw(talk: Talk) -> None:
     bench.teams.conversations.edit(post, post_of(ask("Locked")))
 
     assert bench.card(by="adele").has("Locked")
+
+
+async def test_an_edit_that_came_before_the_answer_stays(talk: Talk) -> None:
+    bench = talk.bench
+    await bench.say("card", by="alex")
+    await bench.until_card("Lock Megan", by="adele")
+    aim = await bench.aim("Lock now", by="adele", inputs={"why": "x"})
+    talk.bot.slow_seconds = 0.2
+
+    pressing = asyncio.create_task(aim.press())
+    await bench.until(lambda: talk.bot.presses)
+    bench.teams.conversations.edit(aim.post, post_of(ask("Locked meanwhile")))
+    await pressing
+
+    assert bench.card(by="adele").has("Locked meanwhile")
+
+
+async def test_a_refresh_without_a_card_in_the_answer_is_not_asked_for_again_and_again(talk: Talk) -> None:
+    talk.bot.answer = {"statusCode": 200, "type": "application/vnd.microsoft.activity.message", "value": "no"}
+    await talk.bench.say("mine", by="alex")
+    await talk.bench.until_card("For all", by="alex")
+
+    with pytest.raises(BenchError, match="the button 'Undo' for alex did not come"):
+        await talk.bench.until_button("Undo", by="alex", timeout=0.3)
+
+    assert len(talk.bot.presses) == 1
 
 
 async def test_a_bad_answer_to_a_press_is_an_error_unless_asked_for(talk: Talk) -> None:
