@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,20 @@ SKUS: dict[str, Sku] = {
         Sku("AAD_PREMIUM_P2", "84a661c4-e949-4bd2-a560-ed7766fcaf2b", _P1 | _P2),
     )
 }
+
+
+def assigned(part_numbers: Iterable[str]) -> list[dict[str, Any]]:
+    """The `assignedLicenses` of a user who holds these."""
+    return [{"disabledPlans": [], "skuId": SKUS[part_number].sku_id} for part_number in part_numbers]
+
+
+def assigned_plans(part_numbers: Iterable[str], since: str) -> list[dict[str, Any]]:
+    """The `assignedPlans` of a user who holds these."""
+    return [
+        {"assignedDateTime": since, "capabilityStatus": "Enabled", "service": name, "servicePlanId": plan_id}
+        for part_number in part_numbers
+        for name, plan_id in SKUS[part_number].plans.items()
+    ]
 
 
 def plans_of(part_numbers: set[str]) -> set[str]:

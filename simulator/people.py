@@ -10,6 +10,7 @@ from random import Random
 
 from simulator.clock import stamp
 from simulator.ids import guid
+from simulator.licences import assigned, assigned_plans
 from simulator.permissions import KNOWN
 from simulator.roles import ROLES
 from simulator.sizes import SIZES, Size
@@ -160,12 +161,13 @@ class _Builder:
         mail = "ravi@fabrikam.com" if guest else upn
         created = self.now - timedelta(days=200 + random.randrange(900))
         synced = line.kind == "synced"
-        licensed = not guest and not shared
+        licensed = not guest and not shared and line.kind != "break-glass"
+        licences = tuple(sorted(tenant.licences)) if licensed else ()
         properties: Json = {
             "id": guid(seed, f"user:{line.alias}"),
             "accountEnabled": line.kind != "shared",
-            "assignedLicenses": [],
-            "assignedPlans": [],
+            "assignedLicenses": assigned(licences),
+            "assignedPlans": assigned_plans(licences, stamp(created)),
             "businessPhones": [] if shared or guest else [f"+1 425 555 {random.randrange(100, 200):04d}"],
             "companyName": "Fabrikam" if guest else tenant.name,
             "createdDateTime": stamp(created),
@@ -208,7 +210,7 @@ class _Builder:
             properties,
             mailbox=None if guest else "shared" if shared else "user",
             tags=tuple({"cloud": []}.get(line.kind, [line.kind])),
-            licences=tuple(sorted(tenant.licences)) if licensed and line.kind != "break-glass" else (),
+            licences=licences,
         )
         user.password.digest = hashlib.blake2b(f"{seed}:{line.alias}".encode(), salt=user.password.salt).digest()
         self._everyday_state(user, line, random)

@@ -179,7 +179,7 @@ def delete_grant(call: Call) -> Answer:
 _SP = "/servicePrincipals/{servicePrincipal-id}"
 _GRANT_ID = "/oauth2PermissionGrants/{oAuth2PermissionGrant-id}"
 OPERATIONS = (
-    Operation("GET", "/servicePrincipals", list_service_principals, _READ),
+    Operation("GET", "/servicePrincipals", list_service_principals, _READ[:4]),
     Operation("GET", _SP, get_service_principal, _READ),
     Operation("GET", "/servicePrincipals(appId='{appId}')", get_service_principal_by_app_id, _READ),
     Operation("PATCH", _SP, patch_service_principal, ("Application.ReadWrite.All", "Directory.ReadWrite.All")),

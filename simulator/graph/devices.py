@@ -76,7 +76,7 @@ def patch_device(call: Call) -> Answer:
             raise unknown_property(name, "device")
         if name == "accountEnabled" and not isinstance(value, bool):
             raise bad_request("Invalid value specified for property 'accountEnabled' of resource 'Device'.")
-        if name not in {"accountEnabled", "extensionAttributes"}:
+        if name != "accountEnabled":
             raise bad_request(f"Property '{name}' is read-only and cannot be set.")
     if "accountEnabled" in values and not str(device.properties["operatingSystem"]).startswith("Windows"):
         raise denied()

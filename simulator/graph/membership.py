@@ -15,13 +15,17 @@ from simulator.tenant import DirectoryObject, Group, Json
 _CHECK = (
     "Application.Read.All",
     "Application.ReadWrite.All",
+    "Device.Read.All",
+    "Device.ReadWrite.All",
     "Directory.Read.All",
     "Directory.ReadWrite.All",
     "Group.Read.All",
+    "Group.ReadWrite.All",
     "GroupMember.Read.All",
     "User.Read.All",
     "User.ReadWrite.All",
 )
+_GET_GROUPS = tuple(name for name in _CHECK if name != "User.ReadWrite.All")
 _MEMBER_OF = ("Directory.Read.All", "Directory.ReadWrite.All")
 _TRANSITIVE_MEMBER_OF = (
     "Directory.Read.All",
@@ -36,6 +40,13 @@ _GROUP_READ = (
     "Group.Read.All",
     "Group.ReadWrite.All",
     "GroupMember.Read.All",
+)
+_MEMBERS_READ = (
+    "Directory.Read.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "GroupMember.Read.All",
+    "GroupMember.ReadWrite.All",
 )
 _LIMIT = 20
 
@@ -231,14 +242,16 @@ OPERATIONS = (
     ),
     Operation("POST", f"{_USER}/checkMemberGroups", check_member_groups, _CHECK, cost=4),
     Operation("POST", f"{_USER}/checkMemberObjects", check_member_objects, _CHECK, cost=4),
-    Operation("POST", f"{_USER}/getMemberGroups", get_member_groups, _CHECK, cost=2),
+    Operation("POST", f"{_USER}/getMemberGroups", get_member_groups, _GET_GROUPS, cost=2),
     Operation("POST", f"{_USER}/getMemberObjects", get_member_objects, _CHECK, cost=2),
     Operation("GET", f"{_USER}/ownedObjects", owned_objects, _OWNED),
     Operation("GET", f"{_USER}/ownedObjects/microsoft.graph.group", owned_groups, _OWNED),
     Operation("GET", "/groups", list_groups, _GROUP_READ),
     Operation("GET", _GROUP, get_group, _GROUP_READ),
-    Operation("GET", f"{_GROUP}/members", members, _GROUP_READ, cost=3),
-    Operation("GET", f"{_GROUP}/members/microsoft.graph.user", member_users, _GROUP_READ, cost=3),
-    Operation("GET", f"{_GROUP}/transitiveMembers", transitive_members, _GROUP_READ, cost=5),
-    Operation("GET", f"{_GROUP}/transitiveMembers/microsoft.graph.user", transitive_member_users, _GROUP_READ, cost=5),
+    Operation("GET", f"{_GROUP}/members", members, _MEMBERS_READ, cost=3),
+    Operation("GET", f"{_GROUP}/members/microsoft.graph.user", member_users, _MEMBERS_READ, cost=3),
+    Operation("GET", f"{_GROUP}/transitiveMembers", transitive_members, _MEMBERS_READ, cost=5),
+    Operation(
+        "GET", f"{_GROUP}/transitiveMembers/microsoft.graph.user", transitive_member_users, _MEMBERS_READ, cost=5
+    ),
 )

@@ -39,7 +39,7 @@ USER = EntityType(
         "businessPhones city companyName consentProvidedForMinor country createdDateTime creationType "
         "customSecurityAttributes department deviceEnrollmentLimit displayName employeeHireDate employeeId "
         "employeeLeaveDateTime employeeOrgData employeeType externalUserState externalUserStateChangeDateTime "
-        "faxNumber"
+        "faxNumber "
         "givenName hireDate identities identityParentId imAddresses interests isManagementRestricted isResourceAccount "
         "jobTitle lastPasswordChangeDateTime legalAgeGroupClassification licenseAssignmentStates mail mailboxSettings "
         "mailNickname mobilePhone mySite officeLocation onPremisesDistinguishedName onPremisesDomainName "
@@ -121,7 +121,7 @@ SERVICE_PRINCIPAL = EntityType(
     "servicePrincipal",
     _words(
         "id deletedDateTime accountEnabled addIns alternativeNames appDescription appDisplayName appId "
-        "applicationTemplateId appOwnerOrganizationId appRoleAssignmentRequired appRoles createdDateTime description "
+        "applicationTemplateId appOwnerOrganizationId appRoleAssignmentRequired appRoles description "
         "disabledByMicrosoftStatus displayName homepage info keyCredentials loginUrl logoutUrl notes "
         "notificationEmailAddresses oauth2PermissionScopes passwordCredentials preferredSingleSignOnMode replyUrls "
         "resourceSpecificApplicationPermissions servicePrincipalNames servicePrincipalType signInAudience tags "
@@ -144,9 +144,9 @@ DEVICE = EntityType(
     "device",
     _words(
         "id deletedDateTime accountEnabled alternativeSecurityIds approximateLastSignInDateTime "
-        "complianceExpirationDateTime"
+        "complianceExpirationDateTime "
         "deviceCategory deviceId deviceMetadata deviceOwnership deviceVersion displayName enrollmentProfileName "
-        "enrollmentType extensionAttributes isCompliant isManaged isManagementRestricted isRooted managementType "
+        "enrollmentType isCompliant isManaged isManagementRestricted isRooted managementType "
         "manufacturer mdmAppId model onPremisesLastSyncDateTime onPremisesSecurityIdentifier onPremisesSyncEnabled "
         "operatingSystem operatingSystemVersion physicalIds profileType registrationDateTime systemLabels trustType"
     ),
@@ -198,7 +198,7 @@ ORGANIZATION = EntityType(
         "id assignedPlans businessPhones city country countryLetterCode createdDateTime deletedDateTime displayName "
         "marketingNotificationEmails mobileDeviceManagementAuthority onPremisesLastSyncDateTime onPremisesSyncEnabled "
         "partnerTenantType postalCode preferredLanguage privacyProfile provisionedPlans "
-        "securityComplianceNotificationMails"
+        "securityComplianceNotificationMails "
         "securityComplianceNotificationPhones state street technicalNotificationMails tenantType verifiedDomains"
     ),
     _words("branding certificateBasedAuthConfiguration extensions"),
@@ -207,7 +207,7 @@ DOMAIN = EntityType(
     "domain",
     _words(
         "id authenticationType availabilityStatus isAdminManaged isDefault isInitial isRoot isVerified "
-        "manufacturer model"
+        "manufacturer model "
         "passwordNotificationWindowInDays passwordValidityPeriodInDays state supportedServices"
     ),
 )
