@@ -50,13 +50,12 @@ Part = str | Token
 # (back-slash escapes are shown as such by the phone clients), and NFKC, which the command parser applies, gives the
 # original back when somebody copies it into a message.
 _FULL_WIDTH_OFFSET = 0xFEE0
-_ALWAYS = {ord(c): chr(ord(c) + _FULL_WIDTH_OFFSET) for c in "*[]{}<>`"}
+_ALWAYS = {ord(c): chr(ord(c) + _FULL_WIDTH_OFFSET) for c in "*[]{}<>`~"}
 _CONDITIONAL = re.compile(
     r"""
       (?<![^\W_])_+ | _+(?![^\W_])       # underscores that are not inside a word
-    | ~{2,}                              # strike-through
     | &(?=\#?\w*(?:;|$))                # may begin a character reference
-    | \\(?=[^\w\s]|_|$)                  # would escape what follows
+    | \\(?![^\W_])                       # would escape what follows
     | :(?=//)                            # a web address that a client would make clickable
     | (?<=\bwww)\.
     """,
@@ -200,7 +199,14 @@ def facts(rows: Iterable[tuple[str, Part | tuple[Part, ...]]]) -> Element:
 
 
 def badge(
-    symbol: str, word: str, tone: Tone, *, about: str = "", size: str | None = None, spacing: str = "small"
+    symbol: str,
+    word: str,
+    tone: Tone,
+    *,
+    about: str = "",
+    bold: bool = True,
+    size: str | None = None,
+    spacing: str = "small",
 ) -> Element:
     """A state in one line: a coloured symbol at the left edge, what it is about, and the word.
 
@@ -212,7 +218,7 @@ def badge(
         runs[0]["color"] = COLOURS[tone]
     if about:
         runs.append({"type": "TextRun", "text": f"{plain(about, MAX_NAME)} · "} | style)
-    runs.append({"type": "TextRun", "text": plain(word), "weight": "bolder"} | style)
+    runs.append({"type": "TextRun", "text": plain(word)} | ({"weight": "bolder"} if bold else {}) | style)
     return {"type": "RichTextBlock", "spacing": spacing, "inlines": runs}
 
 
@@ -300,10 +306,10 @@ def card(
         "version": CARD_VERSION,
         "fallbackText": says,
         "speak": says,
-        "body": list(body),
     }
     if wide:
         root["msteams"] = {"width": "full"}
+    root["body"] = list(body)
     if refresh is not None:
         root["refresh"] = {"action": action(refresh), "userIds": list(refresh_for[:MAX_REFRESH_USERS])}
     return root

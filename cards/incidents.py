@@ -30,7 +30,7 @@ def _row(line: IncidentLine) -> Element:
                 ("stretch", [text(separated(line.number, line.subject), bold=True, spacing="none")]),
                 ("auto", [text("open for ", line.age, spacing="none")]),
             ),
-            badge(TONE_SYMBOLS[line.tone], line.next_step, line.tone, spacing="none"),
+            badge(TONE_SYMBOLS[line.tone], line.next_step, line.tone, bold=False, spacing="none"),
             text(line.phase, SEPARATOR, "opened ", when(line.opened_at), size="small", subtle=True, spacing="none"),
         ],
         spacing="medium",

@@ -75,6 +75,7 @@ def test_what_is_read_is_what_was_escaped(value: str) -> None:
 @example("&am", "p;", "")
 @example("{", "{DATE(2026-01-01T00:00:00Z,SHORT)}}", "")
 @example("1", ". one", "")
+@example("~", "~", "~")
 @example("\\", "*a*", "")
 @example("-", " item", "")
 def test_parts_stay_safe_when_joined(first: str, second: str, third: str) -> None:
@@ -84,6 +85,8 @@ def test_parts_stay_safe_when_joined(first: str, second: str, third: str) -> Non
 
 
 @given(ANY_TEXT, ANY_TEXT)
+@example("\\\r", "")
+@example("**", "**")
 def test_bold_is_bold_and_holds_nothing_else(value: str, after: str) -> None:
     kinds = markup(join("At ", strong(value or "x"), " ", after))
     assert kinds == ["strong_open", "strong_close"]
