@@ -190,9 +190,14 @@ class Stage:
         self._open.push_async_callback(self.bot.stop)
         await self.bot.start()
         for who in self._people:
-            emulator = await seat(self.teams, who, first_port=_EMULATOR_PORT)
-            self._open.push_async_callback(emulator.stop)
-            self.windows[who] = emulator
+            await self.seat(who)
+
+    async def seat(self, who: str) -> Emulator:
+        """Opens a Teams window for one more person, by first name. Raises EmulatorUnavailable or EmulatorFailed."""
+        emulator = await seat(self.teams, who, first_port=_EMULATOR_PORT)
+        self._open.push_async_callback(emulator.stop)
+        self.windows[who] = emulator
+        return emulator
 
     async def failure(self) -> str:
         """Waits until the bot or an emulator ends by itself and says which, and why."""

@@ -1,4 +1,4 @@
-"""The whole product on a stage with two people at the Teams emulator, for each test anew."""
+"""The whole product on a stage with people at the Teams emulator, for each test anew."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def stage(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
-    """The simulated tenant, the bot as a process of its own, and the emulators of Alex and Adele."""
+    """The simulated tenant and the bot as a process of its own."""
     need_emulator()
-    async with Stage(people=("alex", "adele")) as stage:
+    async with Stage() as stage:
         yield stage
         if request.node.stash.get(_FAILED, False):
             request.node.add_report_section("teardown", "the bot's last words", await stage.bot.last_words(60))
@@ -69,12 +69,18 @@ async def adele(stage: Stage, browser: Browser, request: pytest.FixtureRequest) 
         yield person
 
 
+@pytest.fixture
+async def diego(stage: Stage, browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[PersonAtTeams]:
+    """Diego Siciliani, a security engineer, who is a responder and an approver."""
+    async for person in _seated("diego", stage, browser, request):
+        yield person
+
+
 async def _seated(
     who: str, stage: Stage, browser: Browser, request: pytest.FixtureRequest
 ) -> AsyncIterator[PersonAtTeams]:
-    person = await PersonAtTeams.open(
-        browser, stage.windows[who].url, bot_name=stage.teams.bot_name, channel_name=CHANNEL_NAME
-    )
+    emulator = await stage.seat(who)
+    person = await PersonAtTeams.open(browser, emulator.url, bot_name=stage.teams.bot_name, channel_name=CHANNEL_NAME)
     yield person
     if request.node.stash.get(_FAILED, False):
         folder = Path(tempfile.gettempdir()) / "irbot-e2e"
