@@ -9,6 +9,8 @@ import pytest
 from simulator.bench import Bench
 from simulator.server import Simulator
 
+pytest_plugins = ("tests.graph_contract",)
+
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:

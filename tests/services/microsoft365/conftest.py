@@ -8,7 +8,7 @@ from tests.services.microsoft365.graph_bench import EMPTY, GraphBench
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[GraphBench]:
+async def wire() -> AsyncIterator[GraphBench]:
     made = GraphBench(EMPTY)
     yield made
     await made.close()

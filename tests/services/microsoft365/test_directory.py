@@ -28,12 +28,12 @@ MEGAN = {
 
 
 @pytest.fixture
-def directory(bench: GraphBench) -> Directory:
-    return Directory(bench.graph, "app-1")
+def directory(wire: GraphBench) -> Directory:
+    return Directory(wire.graph, "app-1")
 
 
-async def test_an_account_is_read_as_plain_values(bench: GraphBench, directory: Directory) -> None:
-    bench.replies = [httpx.Response(200, json=MEGAN)]
+async def test_an_account_is_read_as_plain_values(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [httpx.Response(200, json=MEGAN)]
     account = await directory.account(MEGAN_ID)
     assert account.upn == "megan@contoso.com"
     assert account.account_enabled
@@ -41,16 +41,14 @@ async def test_an_account_is_read_as_plain_values(bench: GraphBench, directory: 
     assert account.licensed
     assert account.sessions_valid_from is not None
     assert account.sessions_valid_from.isoformat() == "2026-11-20T08:00:00+00:00"
-    assert "accountEnabled" in bench.last.url.params["$select"]
+    assert "accountEnabled" in wire.last.url.params["$select"]
 
 
 @pytest.mark.parametrize(
     ("value", "synced"), [(True, True), (False, False), (None, False)], ids=["mastered there", "was once", "cloud"]
 )
-async def test_only_true_means_synced(
-    bench: GraphBench, directory: Directory, value: bool | None, synced: bool
-) -> None:
-    bench.replies = [httpx.Response(200, json={**MEGAN, "onPremisesSyncEnabled": value})]
+async def test_only_true_means_synced(wire: GraphBench, directory: Directory, value: bool | None, synced: bool) -> None:
+    wire.replies = [httpx.Response(200, json={**MEGAN, "onPremisesSyncEnabled": value})]
     assert (await directory.account(MEGAN_ID)).synced is synced
 
 
@@ -63,24 +61,24 @@ async def test_only_true_means_synced(
     ],
 )
 async def test_guests_are_known_by_type_or_by_name(
-    bench: GraphBench, directory: Directory, changes: dict[str, object], guest: bool
+    wire: GraphBench, directory: Directory, changes: dict[str, object], guest: bool
 ) -> None:
-    bench.replies = [httpx.Response(200, json={**MEGAN, **changes})]
+    wire.replies = [httpx.Response(200, json={**MEGAN, **changes})]
     assert (await directory.account(MEGAN_ID)).is_guest is guest
 
 
-async def test_an_account_that_is_not_there_is_gone(bench: GraphBench, directory: Directory) -> None:
-    bench.replies = [error(404, "Request_ResourceNotFound")]
+async def test_an_account_that_is_not_there_is_gone(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [error(404, "Request_ResourceNotFound")]
     with pytest.raises(Gone):
         await directory.account(MEGAN_ID)
     assert await directory.find_accounts(MEGAN_ID) == ()
 
 
-async def test_an_object_id_is_looked_up_itself(bench: GraphBench, directory: Directory) -> None:
-    bench.replies = [httpx.Response(200, json=MEGAN)]
+async def test_an_object_id_is_looked_up_itself(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [httpx.Response(200, json=MEGAN)]
     (found,) = await directory.find_accounts(f" {MEGAN_ID} ")
     assert found.id == MEGAN_ID
-    assert bench.paths == [f"GET /v1.0/users/{MEGAN_ID}"]
+    assert wire.paths == [f"GET /v1.0/users/{MEGAN_ID}"]
 
 
 @pytest.mark.parametrize(
@@ -97,102 +95,102 @@ async def test_an_object_id_is_looked_up_itself(bench: GraphBench, directory: Di
     ],
 )
 async def test_a_name_is_looked_up_by_everything_it_can_be(
-    bench: GraphBench, directory: Directory, sought: str, filtered: str
+    wire: GraphBench, directory: Directory, sought: str, filtered: str
 ) -> None:
-    bench.replies = [page(MEGAN, MEGAN)]
+    wire.replies = [page(MEGAN, MEGAN)]
     found = await directory.find_accounts(sought)
     assert [account.id for account in found] == [MEGAN_ID]
-    assert bench.last.url.params["$filter"] == filtered
+    assert wire.last.url.params["$filter"] == filtered
 
 
-async def test_the_hash_of_a_guest_reaches_graph_as_text(bench: GraphBench, directory: Directory) -> None:
-    bench.replies = [page()]
+async def test_the_hash_of_a_guest_reaches_graph_as_text(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [page()]
     await directory.find_accounts("ravi_fabrikam.com#EXT#@contoso.onmicrosoft.com")
-    assert "ravi_fabrikam.com#EXT#@contoso.onmicrosoft.com" in bench.last.url.params["$filter"]
-    assert not bench.last.url.fragment
+    assert "ravi_fabrikam.com#EXT#@contoso.onmicrosoft.com" in wire.last.url.params["$filter"]
+    assert not wire.last.url.fragment
 
 
 @pytest.mark.parametrize("sought", ["", "   ", "x" * 400])
-async def test_nonsense_is_not_sent(bench: GraphBench, directory: Directory, sought: str) -> None:
+async def test_nonsense_is_not_sent(wire: GraphBench, directory: Directory, sought: str) -> None:
     assert await directory.find_accounts(sought) == ()
     assert await directory.nearest_accounts("@@@", 3) == ()
-    assert bench.requests == []
+    assert wire.requests == []
 
 
-async def test_near_names_come_likeliest_first(bench: GraphBench, directory: Directory) -> None:
+async def test_near_names_come_likeliest_first(wire: GraphBench, directory: Directory) -> None:
     alex = {**MEGAN, "id": "2", "userPrincipalName": "alex@contoso.com", "displayName": "Alex Wilber", "mail": ""}
     alex["mailNickname"] = "alex"
     megane = {**alex, "id": "3", "userPrincipalName": "megane@contoso.com", "displayName": "Megane Roux"}
     megane["mailNickname"] = "megane"
-    bench.replies = [page(alex, megane), page(MEGAN)]
+    wire.replies = [page(alex, megane), page(MEGAN)]
     near = await directory.nearest_accounts("megan@contoso.com", 5)
     assert [account.upn for account in near] == ["megan@contoso.com", "megane@contoso.com"]
-    searched = next(request for request in bench.requests if "$search" in request.url.params)
+    searched = next(request for request in wire.requests if "$search" in request.url.params)
     assert searched.headers["ConsistencyLevel"] == "eventual"
     assert searched.url.params["$count"] == "true"
 
 
-async def test_quotes_cannot_leave_a_search(bench: GraphBench, directory: Directory) -> None:
-    bench.replies = [page()]
+async def test_quotes_cannot_leave_a_search(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [page()]
     await directory.nearest_accounts('megan" OR "mail:a', 5)
-    searched = next(request for request in bench.requests if "$search" in request.url.params)
+    searched = next(request for request in wire.requests if "$search" in request.url.params)
     assert (
         searched.url.params["$search"] == '"displayName:megan or mail a" OR "userPrincipalName:megan" OR "mail:megan"'
     )
 
 
-async def test_each_change_is_one_property(bench: GraphBench, directory: Directory) -> None:
-    bench.replies = [EMPTY]
+async def test_each_change_is_one_property(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [EMPTY]
     await directory.block_sign_in(MEGAN_ID)
     await directory.allow_sign_in(MEGAN_ID)
     await directory.set_password(MEGAN_ID, Secret("new"), change_at_next_sign_in=True)
-    assert bench.body(0) == {"accountEnabled": False}
-    assert bench.body(1) == {"accountEnabled": True}
-    assert bench.body(2) == {"passwordProfile": {"password": "new", "forceChangePasswordNextSignIn": True}}
-    assert bench.paths == [f"PATCH /v1.0/users/{MEGAN_ID}"] * 3
-    assert {request.headers["x-ms-throttle-priority"] for request in bench.requests} == {"high"}
+    assert wire.body(0) == {"accountEnabled": False}
+    assert wire.body(1) == {"accountEnabled": True}
+    assert wire.body(2) == {"passwordProfile": {"password": "new", "forceChangePasswordNextSignIn": True}}
+    assert wire.paths == [f"PATCH /v1.0/users/{MEGAN_ID}"] * 3
+    assert {request.headers["x-ms-throttle-priority"] for request in wire.requests} == {"high"}
 
 
-async def test_sessions_are_revoked_by_an_action_without_a_body(bench: GraphBench, directory: Directory) -> None:
-    bench.replies = [httpx.Response(200, json={"value": True})]
+async def test_sessions_are_revoked_by_an_action_without_a_body(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [httpx.Response(200, json={"value": True})]
     await directory.revoke_sessions(MEGAN_ID)
-    assert bench.paths == [f"POST /v1.0/users/{MEGAN_ID}/revokeSignInSessions"]
-    assert bench.last.content == b""
+    assert wire.paths == [f"POST /v1.0/users/{MEGAN_ID}/revokeSignInSessions"]
+    assert wire.last.content == b""
 
 
-async def test_a_synced_account_says_where_it_is_changed(bench: GraphBench, directory: Directory) -> None:
+async def test_a_synced_account_says_where_it_is_changed(wire: GraphBench, directory: Directory) -> None:
     text = "Unable to update the specified properties for on-premises mastered Directory Sync objects."
-    bench.replies = [error(400, "Request_BadRequest", text)]
+    wire.replies = [error(400, "Request_BadRequest", text)]
     with pytest.raises(OnPremises):
         await directory.block_sign_in(MEGAN_ID)
 
 
-async def test_a_refused_password_is_told_from_a_fault(bench: GraphBench, directory: Directory) -> None:
+async def test_a_refused_password_is_told_from_a_fault(wire: GraphBench, directory: Directory) -> None:
     text = "The specified password does not comply with password complexity requirements."
-    bench.replies = [error(400, "Request_BadRequest", text)]
+    wire.replies = [error(400, "Request_BadRequest", text)]
     with pytest.raises(BadInput) as caught:
         await directory.set_password(MEGAN_ID, Secret("x"), change_at_next_sign_in=False)
     assert caught.value.data["reason"] == "password-refused"
 
 
-async def test_groups_are_asked_twenty_at_a_time(bench: GraphBench, directory: Directory) -> None:
+async def test_groups_are_asked_twenty_at_a_time(wire: GraphBench, directory: Directory) -> None:
     groups = [f"{number:08x}-0000-0000-0000-00000000000A" for number in range(45)]
-    bench.replies = [lambda request: httpx.Response(200, json={"value": json.loads(request.content)["groupIds"][:1]})]
+    wire.replies = [lambda request: httpx.Response(200, json={"value": json.loads(request.content)["groupIds"][:1]})]
     held = await directory.groups_of(MEGAN_ID, groups)
-    assert sorted(len(bench.body(index)["groupIds"]) for index in range(3)) == [5, 20, 20]
+    assert sorted(len(wire.body(index)["groupIds"]) for index in range(3)) == [5, 20, 20]
     assert held == {groups[0], groups[20], groups[40]}
 
 
-async def test_no_groups_need_no_question(bench: GraphBench, directory: Directory) -> None:
+async def test_no_groups_need_no_question(wire: GraphBench, directory: Directory) -> None:
     assert await directory.groups_of(MEGAN_ID, ()) == frozenset()
-    assert bench.requests == []
+    assert wire.requests == []
 
 
 async def test_the_people_of_a_group_leave_devices_out_and_say_when_there_are_more(
-    bench: GraphBench, directory: Directory
+    wire: GraphBench, directory: Directory
 ) -> None:
     user = {"@odata.type": "#microsoft.graph.user"}
-    bench.replies = [
+    wire.replies = [
         page({**MEGAN, **user}, {"@odata.type": "#microsoft.graph.device", "id": "d"}),
         page({**MEGAN, **user}, {**MEGAN, **user, "id": "2"}, {**MEGAN, **user, "id": "3"}),
     ]
@@ -204,7 +202,7 @@ async def test_the_people_of_a_group_leave_devices_out_and_say_when_there_are_mo
     assert not some.complete
 
 
-async def test_app_roles_count_when_held_directly_or_through_a_group(bench: GraphBench, directory: Directory) -> None:
+async def test_app_roles_count_when_held_directly_or_through_a_group(wire: GraphBench, directory: Directory) -> None:
     own = {
         "id": "sp",
         "appRoles": [{"id": "r1", "value": "IRBot.Responder"}, {"id": "r2", "value": "IRBot.Approver"}],
@@ -219,7 +217,7 @@ async def test_app_roles_count_when_held_directly_or_through_a_group(bench: Grap
         "/v1.0/servicePrincipals/sp/appRoleAssignedTo": {"value": assigned},
         f"/v1.0/users/{MEGAN_ID}/checkMemberGroups": {"value": ["G1"]},
     }
-    bench.replies = [lambda request: httpx.Response(200, json=answers[request.url.path])]
+    wire.replies = [lambda request: httpx.Response(200, json=answers[request.url.path])]
     assert await directory.app_roles_of(MEGAN_ID) == {"IRBot.Responder", "IRBot.Approver"}
 
 
@@ -228,7 +226,7 @@ READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
 
 
 def roles_bench(
-    bench: GraphBench,
+    wire: GraphBench,
     *,
     own: tuple[str, ...] = (),
     group: tuple[str, ...] = (),
@@ -255,11 +253,11 @@ def roles_bench(
             return page(*(assignment(each) for each in (group if of_group else own)))
         return eligible or page()
 
-    bench.replies = [answer]
+    wire.replies = [answer]
 
 
-async def test_roles_come_directly_and_through_role_assignable_groups(bench: GraphBench, directory: Directory) -> None:
-    roles_bench(bench, own=(READERS,), group=(GLOBAL_ADMINISTRATOR,), in_group=True)
+async def test_roles_come_directly_and_through_role_assignable_groups(wire: GraphBench, directory: Directory) -> None:
+    roles_bench(wire, own=(READERS,), group=(GLOBAL_ADMINISTRATOR,), in_group=True)
     roles = await directory.directory_roles(MEGAN_ID)
     assert [(role.template_id, role.via_group) for role in roles.active] == [
         (READERS, None),
@@ -277,21 +275,21 @@ async def test_roles_come_directly_and_through_role_assignable_groups(bench: Gra
     ids=["none", "harmless", "administrator", "a custom role", "only in a role-assignable group"],
 )  # fmt: skip
 async def test_whether_an_account_is_an_administrators(
-    bench: GraphBench, directory: Directory, own: tuple[str, ...], in_group: bool, privileged: bool
+    wire: GraphBench, directory: Directory, own: tuple[str, ...], in_group: bool, privileged: bool
 ) -> None:
-    roles_bench(bench, own=own, in_group=in_group)
+    roles_bench(wire, own=own, in_group=in_group)
     assert (await directory.directory_roles(MEGAN_ID)).is_privileged is privileged
 
 
-async def test_eligible_roles_that_cannot_be_read_are_not_none(bench: GraphBench, directory: Directory) -> None:
-    roles_bench(bench, eligible=error(400, "AadPremiumLicenseRequired", "The tenant needs Microsoft Entra ID P2."))
+async def test_eligible_roles_that_cannot_be_read_are_not_none(wire: GraphBench, directory: Directory) -> None:
+    roles_bench(wire, eligible=error(400, "AadPremiumLicenseRequired", "The tenant needs Microsoft Entra ID P2."))
     roles = await directory.directory_roles(MEGAN_ID)
     assert roles.eligible is None
     assert roles.eligible_reason == MissingLicence.code
 
 
-async def test_the_organisation_names_its_domains(bench: GraphBench, directory: Directory) -> None:
-    bench.replies = [
+async def test_the_organisation_names_its_domains(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [
         page(
             {
                 "id": "t1",

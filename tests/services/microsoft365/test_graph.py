@@ -21,97 +21,97 @@ OK = httpx.Response(200, json={"id": "1"})
 NETWORK = [httpx.ReadTimeout("slow"), httpx.ReadError("cut"), httpx.RemoteProtocolError("hung up")]
 
 
-async def call(bench: GraphBench, operation: Operation) -> int:
+async def call(wire: GraphBench, operation: Operation) -> int:
     method = {Effect.READ: Method.GET, Effect.REPEATABLE: Method.PATCH, Effect.ONCE: Method.POST}[operation.effect]
-    user = bench.graph.client.users.by_user_id("u1")
+    user = wire.graph.client.users.by_user_id("u1")
     body = None if operation.effect is Effect.READ else {"accountEnabled": False}
-    return (await bench.graph.call(operation, bench.graph.request(method, user, body=body))).status
+    return (await wire.graph.call(operation, wire.graph.request(method, user, body=body))).status
 
 
-async def test_a_request_says_who_asks_and_can_be_found_again(bench: GraphBench) -> None:
-    bench.replies = [OK]
-    await call(bench, READ)
-    assert bench.last.headers["Authorization"] == f"Bearer {bench.tokens_issued[0]}"
-    assert len(bench.last.headers["client-request-id"]) == 36
-    assert "x-ms-throttle-priority" not in bench.last.headers
+async def test_a_request_says_who_asks_and_can_be_found_again(wire: GraphBench) -> None:
+    wire.replies = [OK]
+    await call(wire, READ)
+    assert wire.last.headers["Authorization"] == f"Bearer {wire.tokens_issued[0]}"
+    assert len(wire.last.headers["client-request-id"]) == 36
+    assert "x-ms-throttle-priority" not in wire.last.headers
 
 
 @pytest.mark.parametrize("operation", [READ, REPEATABLE, ONCE], ids=lambda operation: operation.name)
-async def test_a_throttled_call_waits_as_long_as_it_is_told(bench: GraphBench, operation: Operation) -> None:
-    bench.replies = [error(429, "TooManyRequests", Retry_After="7"), OK]
-    assert await call(bench, operation) == 200
-    assert sum(bench.clock.waits) == 7
-    assert len(bench.requests) == 2
+async def test_a_throttled_call_waits_as_long_as_it_is_told(wire: GraphBench, operation: Operation) -> None:
+    wire.replies = [error(429, "TooManyRequests", Retry_After="7"), OK]
+    assert await call(wire, operation) == 200
+    assert sum(wire.clock.waits) == 7
+    assert len(wire.requests) == 2
 
 
-async def test_a_throttled_call_without_a_time_waits_longer_each_time_and_then_says_so(bench: GraphBench) -> None:
-    bench.replies = [error(429, "TooManyRequests")]
+async def test_a_throttled_call_without_a_time_waits_longer_each_time_and_then_says_so(wire: GraphBench) -> None:
+    wire.replies = [error(429, "TooManyRequests")]
     with pytest.raises(Throttled):
-        await call(bench, READ)
-    assert bench.clock.waits == [2, 4, 8, 16]
-    assert len(bench.requests) == 5
+        await call(wire, READ)
+    assert wire.clock.waits == [2, 4, 8, 16]
+    assert len(wire.requests) == 5
 
 
-async def test_a_long_wait_is_left_to_who_asked(bench: GraphBench) -> None:
-    bench.replies = [error(429, "TooManyRequests", Retry_After="300")]
+async def test_a_long_wait_is_left_to_who_asked(wire: GraphBench) -> None:
+    wire.replies = [error(429, "TooManyRequests", Retry_After="300")]
     with pytest.raises(Throttled) as caught:
-        await call(bench, READ)
+        await call(wire, READ)
     assert caught.value.retry_after == 300
-    assert bench.clock.waits == []
+    assert wire.clock.waits == []
 
 
 @pytest.mark.parametrize("status", [503, 504])
-async def test_a_read_is_tried_again_when_the_service_is_down(bench: GraphBench, status: int) -> None:
-    bench.replies = [error(status, "serviceNotAvailable"), OK]
-    assert await call(bench, READ) == 200
+async def test_a_read_is_tried_again_when_the_service_is_down(wire: GraphBench, status: int) -> None:
+    wire.replies = [error(status, "serviceNotAvailable"), OK]
+    assert await call(wire, READ) == 200
 
 
 @pytest.mark.parametrize("failure", NETWORK, ids=lambda failure: type(failure).__name__)
-async def test_a_read_is_tried_again_when_the_line_breaks(bench: GraphBench, failure: Exception) -> None:
-    bench.replies = [failure, OK]
-    assert await call(bench, READ) == 200
+async def test_a_read_is_tried_again_when_the_line_breaks(wire: GraphBench, failure: Exception) -> None:
+    wire.replies = [failure, OK]
+    assert await call(wire, READ) == 200
 
 
 @pytest.mark.parametrize("status", [503, 504])
-async def test_a_change_that_can_be_repeated_is(bench: GraphBench, status: int) -> None:
-    bench.replies = [error(status, "serviceNotAvailable"), EMPTY]
-    assert await call(bench, REPEATABLE) == 204
+async def test_a_change_that_can_be_repeated_is(wire: GraphBench, status: int) -> None:
+    wire.replies = [error(status, "serviceNotAvailable"), EMPTY]
+    assert await call(wire, REPEATABLE) == 204
 
 
 @pytest.mark.parametrize("operation", [REPEATABLE, ONCE], ids=lambda operation: operation.name)
 @pytest.mark.parametrize("failure", NETWORK, ids=lambda failure: type(failure).__name__)
 async def test_a_change_with_a_broken_line_has_an_unknown_outcome(
-    bench: GraphBench, operation: Operation, failure: Exception
+    wire: GraphBench, operation: Operation, failure: Exception
 ) -> None:
-    bench.replies = [failure, OK]
+    wire.replies = [failure, OK]
     with pytest.raises(UnknownOutcome):
-        await call(bench, operation)
-    assert len(bench.requests) == 1
+        await call(wire, operation)
+    assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-async def test_a_call_that_makes_something_is_never_sent_twice(bench: GraphBench, status: int) -> None:
-    bench.replies = [error(status, "UnknownError"), OK]
+async def test_a_call_that_makes_something_is_never_sent_twice(wire: GraphBench, status: int) -> None:
+    wire.replies = [error(status, "UnknownError"), OK]
     with pytest.raises(UnknownOutcome):
-        await call(bench, ONCE)
-    assert len(bench.requests) == 1
+        await call(wire, ONCE)
+    assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize("operation", [READ, REPEATABLE, ONCE], ids=lambda operation: operation.name)
-async def test_what_was_surely_not_sent_is_sent_again(bench: GraphBench, operation: Operation) -> None:
-    bench.replies = [httpx.ConnectError("refused"), OK]
-    assert await call(bench, operation) == 200
+async def test_what_was_surely_not_sent_is_sent_again(wire: GraphBench, operation: Operation) -> None:
+    wire.replies = [httpx.ConnectError("refused"), OK]
+    assert await call(wire, operation) == 200
 
 
-async def test_a_service_that_stays_away_is_down_and_nothing_was_changed(bench: GraphBench) -> None:
-    bench.replies = [httpx.ConnectError("refused")]
+async def test_a_service_that_stays_away_is_down_and_nothing_was_changed(wire: GraphBench) -> None:
+    wire.replies = [httpx.ConnectError("refused")]
     with pytest.raises(UpstreamDown):
-        await call(bench, REPEATABLE)
+        await call(wire, REPEATABLE)
 
 
 @pytest.mark.parametrize(("operation", "expected"), [(READ, UpstreamDown), (REPEATABLE, UnknownOutcome)])
 async def test_a_call_has_an_end(operation: Operation, expected: type[Exception]) -> None:
-    bench = GraphBench(OK)
+    wire = GraphBench(OK)
 
     async def hang(request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(60)
@@ -119,49 +119,49 @@ async def test_a_call_has_an_end(operation: Operation, expected: type[Exception]
 
     graph = Graph(
         settings(call_timeout_seconds=0.05),
-        bench.tokens,
+        wire.tokens,
         httpx.AsyncClient(transport=httpx.MockTransport(hang)),
-        sleep=bench.clock.sleep,
+        sleep=wire.clock.sleep,
         jitter=lambda: 0.0,
     )
-    bench.graph = graph
+    wire.graph = graph
     with pytest.raises(expected):
-        await call(bench, operation)
-    await bench.close()
+        await call(wire, operation)
+    await wire.close()
 
 
-async def test_two_changes_at_once_are_settled_by_waiting(bench: GraphBench) -> None:
-    bench.replies = [error(409, "Directory_ConcurrencyViolation"), EMPTY]
-    assert await call(bench, REPEATABLE) == 204
-    bench.replies = [error(409, "Conflict")]
+async def test_two_changes_at_once_are_settled_by_waiting(wire: GraphBench) -> None:
+    wire.replies = [error(409, "Directory_ConcurrencyViolation"), EMPTY]
+    assert await call(wire, REPEATABLE) == 204
+    wire.replies = [error(409, "Conflict")]
     with pytest.raises(Conflict):
-        await call(bench, ONCE)
+        await call(wire, ONCE)
 
 
-async def test_a_refused_token_is_renewed_once(bench: GraphBench) -> None:
-    bench.next_tokens = ["first", "second"]
-    bench.replies = [error(401, "InvalidAuthenticationToken"), OK]
-    assert await call(bench, ONCE) == 200
-    assert [request.headers["Authorization"] for request in bench.requests] == ["Bearer first", "Bearer second"]
+async def test_a_refused_token_is_renewed_once(wire: GraphBench) -> None:
+    wire.next_tokens = ["first", "second"]
+    wire.replies = [error(401, "InvalidAuthenticationToken"), OK]
+    assert await call(wire, ONCE) == 200
+    assert [request.headers["Authorization"] for request in wire.requests] == ["Bearer first", "Bearer second"]
 
 
-async def test_credentials_that_stay_refused_are_said_to_be(bench: GraphBench) -> None:
-    bench.replies = [error(401, "InvalidAuthenticationToken")]
+async def test_credentials_that_stay_refused_are_said_to_be(wire: GraphBench) -> None:
+    wire.replies = [error(401, "InvalidAuthenticationToken")]
     with pytest.raises(AuthBroken) as caught:
-        await call(bench, READ)
-    assert len(bench.requests) == 2
+        await call(wire, READ)
+    assert len(wire.requests) == 2
     assert caught.value.data["graph_code"] == "InvalidAuthenticationToken"
 
 
-async def test_a_claims_challenge_is_answered_with_a_token_that_meets_it(bench: GraphBench) -> None:
+async def test_a_claims_challenge_is_answered_with_a_token_that_meets_it(wire: GraphBench) -> None:
     claims = {"access_token": {"nbf": {"essential": True, "value": "1764000000"}}}
     encoded = base64.b64encode(json.dumps(claims).encode()).decode()
     challenge = f'Bearer realm="", error="insufficient_claims", claims="{encoded}"'
-    bench.next_tokens = ["first", "second"]
-    bench.replies = [httpx.Response(401, headers={"WWW-Authenticate": challenge}), OK]
-    assert await call(bench, READ) == 200
-    assert json.loads(bench.token_claims[1] or "") == claims
-    assert bench.last.headers["Authorization"] == "Bearer second"
+    wire.next_tokens = ["first", "second"]
+    wire.replies = [httpx.Response(401, headers={"WWW-Authenticate": challenge}), OK]
+    assert await call(wire, READ) == 200
+    assert json.loads(wire.token_claims[1] or "") == claims
+    assert wire.last.headers["Authorization"] == "Bearer second"
 
 
 @pytest.mark.parametrize(
@@ -177,87 +177,87 @@ async def test_a_claims_challenge_is_answered_with_a_token_that_meets_it(bench: 
         7,
     ],
 )
-async def test_a_next_link_to_elsewhere_gets_no_token(bench: GraphBench, link: str) -> None:
-    bench.replies = [page({"id": "1"}, next_link=link), page({"id": "2"})]
+async def test_a_next_link_to_elsewhere_gets_no_token(wire: GraphBench, link: str) -> None:
+    wire.replies = [page({"id": "1"}, next_link=link), page({"id": "2"})]
     with pytest.raises(UpstreamDown) as caught:
-        await bench.graph.items(READ, bench.graph.request(Method.GET, bench.graph.client.users))
+        await wire.graph.items(READ, wire.graph.request(Method.GET, wire.graph.client.users))
     assert caught.value.data["reason"] == "foreign-next-link"
-    assert len(bench.requests) == 1
+    assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize("url", ["https://evil.test/v1.0/users", "http://graph.test/v1.0/users"])
-async def test_the_token_provider_itself_refuses_another_place(bench: GraphBench, url: str) -> None:
-    request = bench.graph.request(Method.GET, bench.graph.client.users.with_url(url))
+async def test_the_token_provider_itself_refuses_another_place(wire: GraphBench, url: str) -> None:
+    request = wire.graph.request(Method.GET, wire.graph.client.users.with_url(url))
     request.url = url
     with pytest.raises(UpstreamDown) as caught:
-        await bench.graph.call(READ, request)
+        await wire.graph.call(READ, request)
     assert caught.value.data["reason"] == "foreign-host"
-    assert bench.requests == []
+    assert wire.requests == []
 
 
-async def test_a_redirect_is_not_followed(bench: GraphBench) -> None:
-    bench.replies = [httpx.Response(302, headers={"Location": "https://evil.test/"})]
+async def test_a_redirect_is_not_followed(wire: GraphBench) -> None:
+    wire.replies = [httpx.Response(302, headers={"Location": "https://evil.test/"})]
     with pytest.raises(UpstreamDown):
-        await call(bench, READ)
-    assert {request.url.host for request in bench.requests} == {"graph.test"}
+        await call(wire, READ)
+    assert {request.url.host for request in wire.requests} == {"graph.test"}
 
 
-async def test_a_list_is_read_to_its_end_with_the_same_headers(bench: GraphBench) -> None:
+async def test_a_list_is_read_to_its_end_with_the_same_headers(wire: GraphBench) -> None:
     second = f"{BASE}/v1.0/users?%24skiptoken=a%2Fb%3D"
-    bench.replies = [page({"id": "1"}, next_link=second), page({"id": "2"})]
-    request = bench.graph.request(Method.GET, bench.graph.client.users, headers={"ConsistencyLevel": "eventual"})
-    items = await bench.graph.items(READ, request)
+    wire.replies = [page({"id": "1"}, next_link=second), page({"id": "2"})]
+    request = wire.graph.request(Method.GET, wire.graph.client.users, headers={"ConsistencyLevel": "eventual"})
+    items = await wire.graph.items(READ, request)
     assert [entry["id"] for entry in items.values] == ["1", "2"]
     assert items.complete
-    assert bench.last.url.params["$skiptoken"] == "a/b="
-    assert bench.last.headers["ConsistencyLevel"] == "eventual"
+    assert wire.last.url.params["$skiptoken"] == "a/b="
+    assert wire.last.headers["ConsistencyLevel"] == "eventual"
 
 
-async def test_a_list_cut_at_the_limit_says_that_there_is_more(bench: GraphBench) -> None:
-    bench.replies = [page({"id": "1"}, {"id": "2"}, next_link=f"{BASE}/v1.0/users?x=1")]
-    items = await bench.graph.items(READ, bench.graph.request(Method.GET, bench.graph.client.users), limit=2)
+async def test_a_list_cut_at_the_limit_says_that_there_is_more(wire: GraphBench) -> None:
+    wire.replies = [page({"id": "1"}, {"id": "2"}, next_link=f"{BASE}/v1.0/users?x=1")]
+    items = await wire.graph.items(READ, wire.graph.request(Method.GET, wire.graph.client.users), limit=2)
     assert len(items.values) == 2
     assert not items.complete
 
 
-async def test_a_list_that_goes_in_circles_is_left(bench: GraphBench) -> None:
-    bench.replies = [page({"id": "1"}, next_link=f"{BASE}/v1.0/users?x=1")]
+async def test_a_list_that_goes_in_circles_is_left(wire: GraphBench) -> None:
+    wire.replies = [page({"id": "1"}, next_link=f"{BASE}/v1.0/users?x=1")]
     with pytest.raises(UpstreamDown) as caught:
-        await bench.graph.items(READ, bench.graph.request(Method.GET, bench.graph.client.users))
+        await wire.graph.items(READ, wire.graph.request(Method.GET, wire.graph.client.users))
     assert caught.value.data["reason"] == "endless-list"
 
 
-async def test_an_empty_answer_is_not_an_empty_list(bench: GraphBench) -> None:
-    bench.replies = [EMPTY]
+async def test_an_empty_answer_is_not_an_empty_list(wire: GraphBench) -> None:
+    wire.replies = [EMPTY]
     with pytest.raises(UpstreamDown):
-        await bench.graph.items(READ, bench.graph.request(Method.GET, bench.graph.client.users))
+        await wire.graph.items(READ, wire.graph.request(Method.GET, wire.graph.client.users))
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"[1]", b"\xff\xfe"])
-async def test_an_unreadable_answer_is_not_taken_for_one(bench: GraphBench, content: bytes) -> None:
-    bench.replies = [httpx.Response(200, content=content)]
+async def test_an_unreadable_answer_is_not_taken_for_one(wire: GraphBench, content: bytes) -> None:
+    wire.replies = [httpx.Response(200, content=content)]
     with pytest.raises(UpstreamDown):
-        await call(bench, READ)
+        await call(wire, READ)
     with pytest.raises(UnknownOutcome):
-        await call(bench, ONCE)
+        await call(wire, ONCE)
 
 
-async def test_a_query_option_that_the_sdk_does_not_know_there_is_a_fault(bench: GraphBench) -> None:
-    action = bench.graph.client.users.by_user_id("u1").revoke_sign_in_sessions
+async def test_a_query_option_that_the_sdk_does_not_know_there_is_a_fault(wire: GraphBench) -> None:
+    action = wire.graph.client.users.by_user_id("u1").revoke_sign_in_sessions
     with pytest.raises(Bug):
-        bench.graph.request(Method.POST, action, select=("id",))
+        wire.graph.request(Method.POST, action, select=("id",))
 
 
-async def test_beta_has_its_own_address(bench: GraphBench) -> None:
-    bench.replies = [OK]
-    await bench.graph.call(
-        READ, bench.graph.beta(Method.GET, "/users/{user}/x{?%24top}", user="a b/c", **{"%24top": "1"})
+async def test_beta_has_its_own_address(wire: GraphBench) -> None:
+    wire.replies = [OK]
+    await wire.graph.call(
+        READ, wire.graph.beta(Method.GET, "/users/{user}/x{?%24top}", user="a b/c", **{"%24top": "1"})
     )
-    assert str(bench.last.url) == f"{BASE}/beta/users/a%20b%2Fc/x?$top=1"
+    assert str(wire.last.url) == f"{BASE}/beta/users/a%20b%2Fc/x?$top=1"
 
 
 async def test_calls_to_one_mailbox_keep_to_four_at_a_time() -> None:
-    bench = GraphBench(OK)
+    wire = GraphBench(OK)
     at_work: dict[str, int] = {}
     most: dict[str, int] = {}
 
@@ -269,7 +269,7 @@ async def test_calls_to_one_mailbox_keep_to_four_at_a_time() -> None:
         at_work[mailbox] -= 1
         return httpx.Response(200, json={})
 
-    graph = Graph(settings(), bench.tokens, httpx.AsyncClient(transport=httpx.MockTransport(serve)))
+    graph = Graph(settings(), wire.tokens, httpx.AsyncClient(transport=httpx.MockTransport(serve)))
     operation = Operation("settings", ("MailboxSettings.Read",), Row.OUTLOOK)
 
     async def read(mailbox: str) -> None:
@@ -279,28 +279,28 @@ async def test_calls_to_one_mailbox_keep_to_four_at_a_time() -> None:
     await asyncio.gather(*(read(mailbox) for mailbox in ("a", "b") for _ in range(12)))
     assert most == {"a": 4, "b": 4}
     await graph.close()
-    await bench.close()
+    await wire.close()
 
 
 async def test_a_slow_sign_in_service_never_makes_a_change_uncertain() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ReadTimeout("slow", request=request)
 
-    bench = GraphBench(OK)
+    wire = GraphBench(OK)
     tokens = Tokens(settings(), http_client=lambda: httpx.Client(transport=httpx.MockTransport(refuse)))
-    bench.graph = Graph(
-        settings(), tokens, httpx.AsyncClient(transport=httpx.MockTransport(lambda _: OK)), sleep=bench.clock.sleep
+    wire.graph = Graph(
+        settings(), tokens, httpx.AsyncClient(transport=httpx.MockTransport(lambda _: OK)), sleep=wire.clock.sleep
     )
     with pytest.raises(UpstreamDown) as caught:
-        await call(bench, ONCE)
+        await call(wire, ONCE)
     assert caught.value.data["service"] == "entra-sign-in"
     await tokens.close()
-    await bench.close()
+    await wire.close()
 
 
-async def test_what_is_not_there_is_gone_with_graphs_request_id(bench: GraphBench) -> None:
-    bench.replies = [error(404, "Request_ResourceNotFound")]
+async def test_what_is_not_there_is_gone_with_graphs_request_id(wire: GraphBench) -> None:
+    wire.replies = [error(404, "Request_ResourceNotFound")]
     with pytest.raises(Gone) as caught:
-        await call(bench, READ)
+        await call(wire, READ)
     assert caught.value.data["request_id"] == "r-1"
     assert caught.value.data["operation"] == "read"

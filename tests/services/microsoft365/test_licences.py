@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from services.microsoft365.licences import Licences
+from tests.services.microsoft365.graph_bench import GraphBench, page
+
+
+def sku(name: str, *plans: str, status: str = "Enabled", bought: int = 10, used: int = 4) -> dict[str, object]:
+    return {
+        "skuId": name.lower(),
+        "skuPartNumber": name,
+        "capabilityStatus": status,
+        "consumedUnits": used,
+        "prepaidUnits": {"enabled": bought, "suspended": 0, "warning": 0},
+        "servicePlans": [{"servicePlanName": plan, "provisioningStatus": "Success"} for plan in plans],
+    }
+
+
+@pytest.fixture
+def licences(wire: GraphBench) -> Licences:
+    return Licences(wire.graph, clock=wire.clock)
+
+
+async def test_what_the_tenant_owns_is_counted(wire: GraphBench, licences: Licences) -> None:
+    wire.replies = [page(sku("SPE_E3", "AAD_PREMIUM"), sku("OLD", used=12))]
+    first, second = await licences.of_tenant()
+    assert first.free == 6
+    assert second.free == 0
+
+
+async def test_a_plan_counts_only_in_a_licence_that_works(wire: GraphBench, licences: Licences) -> None:
+    wire.replies = [page(sku("SPE_E3", "AAD_PREMIUM"), sku("E5", "AAD_PREMIUM_P2", status="Suspended"))]
+    assert await licences.has_plan("AAD_PREMIUM")
+    assert not await licences.has_plan("AAD_PREMIUM_P2")
+
+
+async def test_plans_are_kept_for_a_while_and_then_read_again(wire: GraphBench, licences: Licences) -> None:
+    wire.replies = [page(sku("SPE_E3", "AAD_PREMIUM"))]
+    await licences.has_plan("AAD_PREMIUM")
+    await licences.has_plan("INTUNE_A")
+    assert len(wire.requests) == 1
+    wire.clock.now += 601
+    await licences.has_plan("AAD_PREMIUM")
+    assert len(wire.requests) == 2
+
+
+async def test_an_accounts_plans_leave_out_what_is_switched_off(wire: GraphBench, licences: Licences) -> None:
+    entry = sku("SPE_E3", "AAD_PREMIUM")
+    entry["servicePlans"] = [
+        {"servicePlanName": "AAD_PREMIUM", "provisioningStatus": "Success"},
+        {"servicePlanName": "EXCHANGE_S_ENTERPRISE", "provisioningStatus": "Disabled"},
+    ]
+    wire.replies = [page(entry)]
+    (licence,) = await licences.of_account("u1")
+    assert licence.plans == {"AAD_PREMIUM"}
