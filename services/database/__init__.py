@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,16 @@ _MIGRATION_LOCK = 4_871_102_660_073_221
 
 
 def _is_sqlite(url: str) -> bool:
-    return sa.make_url(url).get_backend_name() == "sqlite"
+    kind = sa.make_url(url).get_backend_name()
+    if kind not in {"sqlite", "postgresql"}:
+        raise ValueError(f"IRBot keeps its data in SQLite or PostgreSQL, not in {kind}")
+    return kind == "sqlite"
 
 
 def sync_url(url: str) -> str:
     """The same database for a synchronous driver (migrations, the durable engine)."""
-    parsed = sa.make_url(url)
-    driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
-    return parsed.set(drivername=driver).render_as_string(hide_password=False)
+    driver = "sqlite" if _is_sqlite(url) else "postgresql+psycopg"
+    return sa.make_url(url).set(drivername=driver).render_as_string(hide_password=False)
 
 
 def migrate(url: str) -> None:
@@ -53,15 +55,23 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        # SQLite lets waiting writers try again at random; in a queue each gets its turn, and none runs out of patience.
+        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @classmethod
     async def open(cls, url: str) -> Database:
-        """Migrates and connects. Raises what the driver raises when the database cannot be reached."""
+        """Migrates and connects. Raises what the driver raises when the database cannot be reached.
+
+        Raises ValueError for a database of another kind.
+        """
         await asyncio.to_thread(migrate, url)
+        parsed = sa.make_url(url)
         if not _is_sqlite(url):
-            parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
-            return cls(create_async_engine(parsed, pool_pre_ping=True, pool_size=10))
-        engine = create_async_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+            return cls(
+                create_async_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+            )
+        parsed = parsed.set(drivername="sqlite+aiosqlite")
+        engine = create_async_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return cls(engine)
@@ -72,14 +82,15 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent view; nothing is kept."""
-        async with self._engine.connect() as connection:
-            yield connection
+        """A view of one moment, however many queries are made; nothing is kept."""
+        async with self._engine.connect() as plain:
+            # SQLite's transactions are so by themselves.
+            yield plain if self.is_sqlite else await plain.execution_options(isolation_level="REPEATABLE READ")
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Commits on a clean exit, rolls back on an exception. On SQLite it holds the one write lock throughout."""
-        async with self._engine.connect() as plain:
+        async with self._turn, self._engine.connect() as plain:
             connection = await plain.execution_options(**{_WRITES: True})
             async with connection.begin():
                 yield connection
