@@ -1,0 +1,65 @@
+"""Exchange Online behind narrow functions: what Graph does not cover.
+
+`backend(settings, tokens)` gives the way in; the functions live in one module per area and take it first:
+mailboxes, holds, inbox_rules, sweep_rules, delegates, folders, junk, auto_replies, signatures, add_ins, protocols,
+mobile_devices, mail_flow, message_traces, restricted_senders, auditing, unified_audit. Each declares the cmdlets that
+it needs and its effect (`operations.ALL`); `preflight.missing` compares that with what our roles hold.
+"""
+
+from __future__ import annotations
+
+from services.microsoft365.exchange import (
+    add_ins,
+    auditing,
+    auto_replies,
+    delegates,
+    folders,
+    holds,
+    inbox_rules,
+    junk,
+    mail_flow,
+    mailboxes,
+    message_traces,
+    mobile_devices,
+    preflight,
+    protocols,
+    restricted_senders,
+    signatures,
+    sweep_rules,
+    unified_audit,
+)
+from services.microsoft365.exchange.backend import ExchangeBackend
+from services.microsoft365.exchange.operations import ALL, Effect, Operation
+from services.microsoft365.exchange.rest import RestBackend, TokenSource
+from services.settings import Settings
+
+__all__ = [
+    "ALL",
+    "Effect",
+    "ExchangeBackend",
+    "Operation",
+    "add_ins",
+    "auditing",
+    "auto_replies",
+    "backend",
+    "delegates",
+    "folders",
+    "holds",
+    "inbox_rules",
+    "junk",
+    "mail_flow",
+    "mailboxes",
+    "message_traces",
+    "mobile_devices",
+    "preflight",
+    "protocols",
+    "restricted_senders",
+    "signatures",
+    "sweep_rules",
+    "unified_audit",
+]
+
+
+def backend(settings: Settings, tokens: TokenSource) -> ExchangeBackend:
+    """The way to Exchange that the settings choose."""
+    return RestBackend(settings, tokens)

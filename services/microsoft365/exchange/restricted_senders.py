@@ -1,0 +1,75 @@
+"""The list of senders that Microsoft stopped because too much spam left them. Leaving it is the last step of a case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.microsoft365.exchange import values
+from services.microsoft365.exchange.backend import ORGANISATION, ExchangeBackend, Parameter
+from services.microsoft365.exchange.operations import Effect, operation
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictedSender:
+    """A stopped sender; `reasons` is what the service counted, by its own names."""
+
+    address: str
+    since: datetime | None
+    reasons: tuple[tuple[str, str], ...]
+    temporary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictedConnector:
+    """A stopped connector."""
+
+    connector_id: str
+    since: datetime | None
+
+
+@operation("Get-BlockedSenderAddress", effect=Effect.READ)
+async def find(exchange: ExchangeBackend, address: str) -> RestrictedSender | None:
+    """The entry of a sender, None where it is not on the list."""
+    result = await exchange.invoke("Get-BlockedSenderAddress", {"SenderAddress": address}, anchor=ORGANISATION)
+    for row in result.records:
+        if values.text(row, "SenderAddress").lower() == address.lower():
+            return RestrictedSender(
+                values.text(row, "SenderAddress"),
+                values.moment(row, "CreatedDatetime"),
+                _reasons(values.optional_text(row, "Reason")),
+                bool(values.optional_flag(row, "TemporaryBlock")),
+            )
+    return None
+
+
+@operation("Remove-BlockedSenderAddress", effect=Effect.SAME)
+async def release(exchange: ExchangeBackend, address: str) -> None:
+    """Takes a sender off the list: effective within an hour, at worst a day.
+
+    Raises Conflict (`unblock-limit`) where it was released too often: then only Microsoft's support can.
+    """
+    await exchange.invoke("Remove-BlockedSenderAddress", {"SenderAddress": address}, anchor=ORGANISATION)
+
+
+@operation("Get-BlockedConnector", effect=Effect.READ)
+async def list_connectors(exchange: ExchangeBackend) -> tuple[RestrictedConnector, ...]:
+    """Stopped connectors."""
+    result = await exchange.invoke("Get-BlockedConnector", {}, anchor=ORGANISATION)
+    return tuple(
+        RestrictedConnector(values.text(row, "ConnectorId"), values.moment(row, "CreatedDatetime"))
+        for row in result.records
+    )
+
+
+@operation("Remove-BlockedConnector", effect=Effect.SAME)
+async def release_connector(exchange: ExchangeBackend, connector_id: str) -> None:
+    """Takes a connector off the list."""
+    parameters: dict[str, Parameter] = {"ConnectorId": connector_id}
+    await exchange.invoke("Remove-BlockedConnector", parameters, anchor=ORGANISATION)
+
+
+def _reasons(text: str) -> tuple[tuple[str, str], ...]:
+    """`A;B=1;C=2;` as pairs; a part without a value keeps an empty one."""
+    parts = [part.strip().partition("=") for part in text.split(";") if part.strip()]
+    return tuple((name.strip(), value.strip()) for name, _, value in parts)
