@@ -82,7 +82,7 @@ def prepare(needs: tuple[str, ...]) -> None:
     if all(stamp(name).is_file() and stamp(name).read_text() == digest(name, version) for name in needs):
         return
     say("Installing what IRBot needs into .venv. This happens once and takes about a minute.")
-    install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     for name in needs:
         install += ["-r", str(ROOT / name)]
     if subprocess.call(install, cwd=str(ROOT)) != 0:

@@ -19,19 +19,20 @@ _INSTEAD = (
     " make drill   (Windows: py dev.py drill)"
 )
 _ADDRESSES = """
-IRBot is running in a simulated company. Nothing here is real, and nothing leaves this machine.
+IRBot runs in a simulated company. Nothing here is real. Open all three addresses now: a Teams window shows
+only what happens after it was opened.
 
-  Teams of Alex (helpdesk, may respond)     {responder}
-  Teams of Adele (security lead, approves)  {approver}
-  The tenant, live                          {tenant}
+  Teams of Alex, helpdesk: responds         {responder}
+  Teams of Adele, security lead: approves   {approver}
+  The company's tenant, live                {tenant}
 
 Three things to try
 
-  1. As Alex, open the channel "{channel}", write  @IRBot compromise megan@{domain}
-     (choose IRBot from the list after the @) and press the buttons. The tenant page shows that the account is locked.
-  2. As Alex, write  @IRBot compromise isaiah@{domain}  in the channel. Isaiah is a Global Administrator, so
-     somebody else must approve: Adele finds the request in her chat with IRBot. Alex cannot approve it himself.
-  3. As Alex, in the chat with IRBot, write  whoami  and then  help
+  1. As Alex, in the channel {channel}, write   @IRBot compromise megan@{domain}
+     (type @ and choose IRBot from the list). Press the buttons of the card that comes, and watch the tenant.
+  2. As Alex, in the same channel, write        @IRBot compromise isaiah@{domain}
+     Isaiah is a Global Administrator: Alex cannot lock him alone. Adele finds the request in her Personal Chat.
+  3. As Alex, in Personal Chat, write           whoami   and   help
 
 Ctrl-C stops everything. The bot's log: {log}
 """
@@ -66,7 +67,7 @@ async def _run() -> int:
                     responder=stage.windows[RESPONDER].url,
                     approver=stage.windows[APPROVER].url,
                     tenant=stage.simulator.url,
-                    channel=f"{stage.teams.team.name} > {CHANNEL_NAME}",
+                    channel=CHANNEL_NAME,
                     domain=stage.simulator.config.domain,
                     log=stage.bot.log,
                 )
