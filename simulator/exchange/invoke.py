@@ -147,7 +147,7 @@ def _run(world: World, exchange: Exchange, request: Request, caller: Caller, cmd
         raise errors.retired(cmdlet)
     signature = SIGNATURES.get(cmdlet.lower())
     opened, held = allowed(world, exchange, caller)
-    if signature is None or signature.cmdlet not in HANDLERS or signature.cmdlet not in opened:
+    if signature is None or signature.cmdlet not in opened:
         raise errors.Forbidden
     if not isinstance(parameters, dict):
         raise errors.missing_parameter()

@@ -47,6 +47,7 @@ class AuditSession:
     """A cursor of Search-UnifiedAuditLog."""
 
     rows: list[dict[str, Any]]
+    total: int
     position: int = 0
 
 

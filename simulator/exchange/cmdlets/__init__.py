@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from simulator.exchange.cmdlets import inbox_rules, mailboxes, protocols
+from simulator.exchange.cmdlets import (
+    client_settings,
+    devices,
+    folders,
+    inbox_rules,
+    mail_flow,
+    mailboxes,
+    permissions,
+    protocols,
+    tracing,
+)
 from simulator.exchange.cmdlets.call import HANDLERS
 
-__all__ = ["HANDLERS", "inbox_rules", "mailboxes", "protocols"]
+__all__ = [
+    "HANDLERS",
+    "client_settings",
+    "devices",
+    "folders",
+    "inbox_rules",
+    "mail_flow",
+    "mailboxes",
+    "permissions",
+    "protocols",
+    "tracing",
+]
