@@ -5,6 +5,6 @@
 
 from bot.handler import Handler
 from bot.messenger import Messenger
-from bot.server import ReadyCheck, build_bot_routes, install
+from bot.server import Patience, ReadyCheck, build_bot_routes, install
 
-__all__ = ["Handler", "Messenger", "ReadyCheck", "build_bot_routes", "install"]
+__all__ = ["Handler", "Messenger", "Patience", "ReadyCheck", "build_bot_routes", "install"]

@@ -118,7 +118,8 @@ class Connectors:
         self._clients: OrderedDict[str, ConnectorClient] = OrderedDict()
 
     def client(self, service_url: str) -> ConnectorClient:
-        """The client for this address. Whether the address is allowed is asked before every call."""
+        """The client for this address. Raises NotAllowed where the bot may not talk to it."""
+        self.credentials.insist_on(service_url)
         known = self._clients.get(service_url)
         if known is not None:
             self._clients.move_to_end(service_url)

@@ -33,10 +33,14 @@ class ConnectorCredentials:
         self._tokens = tokens
         self._service_urls = service_urls
 
-    async def token_for(self, service_url: str) -> str:
-        """The token. Raises NotAllowed for an address outside the configured prefixes."""
+    def insist_on(self, service_url: str) -> None:
+        """Raises NotAllowed for an address outside the configured prefixes."""
         if not self._service_urls.allows(service_url):
             raise NotAllowed(reason="service-url-not-allowed")
+
+    async def token_for(self, service_url: str) -> str:
+        """The token. Raises NotAllowed for an address outside the configured prefixes."""
+        self.insist_on(service_url)
         return await self._tokens.token(self._scope)
 
     async def refused(self, token: str) -> None:

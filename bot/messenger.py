@@ -11,8 +11,8 @@ from bot.connector import Connectors
 from bot.credentials import ConnectorCredentials, TokenSource
 from bot.pace import Pace
 from bot.service_urls import ServiceUrls
-from services.channel import Card, Conversation, ConversationKind
-from services.errors import BadInput, Bug, NotAllowed, UnknownOutcome
+from services.channel import Actor, Card, Conversation, ConversationKind
+from services.errors import BadInput, Bug, NotAllowed, NotFound, UnknownOutcome
 from services.settings import Settings
 
 ADAPTIVE_CARD = "application/vnd.microsoft.card.adaptive"
@@ -78,6 +78,17 @@ class Messenger:
         if made is None or not made.id:
             raise UnknownOutcome(service="bot-connector", reason="no-id")
         return Conversation(str(made.id), ConversationKind.PERSONAL, service_url, tenant_id)
+
+    async def member(self, where: Conversation, teams_id: str) -> Actor | None:
+        """The person with this Teams id among the members; None where there is no such member."""
+        client = self.connectors.client(self._checked(where).service_url)
+        roster = where.id.partition(";")[0]  # a thread has the members of its channel
+        try:
+            found: Any = await client.conversations.get_conversation_member(roster, teams_id)
+        except NotFound:
+            return None
+        object_id = found.aad_object_id or found.additional_properties.get("objectId")
+        return Actor(str(object_id).lower(), str(found.name or ""), teams_id) if object_id else None
 
     async def close(self) -> None:
         """Closes the connections."""

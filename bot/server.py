@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiohttp import web
@@ -35,19 +36,25 @@ logger = logging.getLogger(__name__)
 
 ReadyCheck = Callable[[], Awaitable[bool]]
 
-_ANSWER_SECONDS = 1.7  # of the two that we promise
-_BODY_SECONDS = 10.0
-_READY_SECONDS = 5.0
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the endpoints wait."""
+
+    answer_seconds: float = 1.7  # for the handler; we promise an answer within two
+    body_seconds: float = 10.0
+    ready_seconds: float = 5.0
 
 
 class Bot:
     """Everything behind `POST /api/messages`."""
 
     def __init__(
-        self, settings: Settings, handler: Handler, connectors: Connectors, *, keys: ChannelKeys | None = None
+        self, settings: Settings, handler: Handler, connectors: Connectors, *, keys: ChannelKeys, patience: Patience
     ) -> None:
         service_urls = ServiceUrls(settings.service_urls)
-        self.keys = keys or ChannelKeys(settings.bot_openid_url, settings.ca_file)
+        self.keys = keys
+        self._patience = patience
         self.background = Background()
         self._inbound = InboundAuthentication(settings, self.keys, service_urls)
         self._adapter = Adapter(settings, ChannelAuthentication(settings, self._inbound, connectors), self.background)
@@ -58,7 +65,7 @@ class Bot:
         with logs.bound(correlation=logs.new_correlation_id()):
             try:
                 token = await self._inbound.verify(request.headers.get("Authorization"))
-                document = parse_body(await _body(request))
+                document = parse_body(await _body(request, self._patience.body_seconds))
                 try:
                     activity = read_activity(document)
                 except Rejected as malformed:
@@ -81,7 +88,7 @@ class Bot:
 
     async def _turn(self, token: ChannelToken, activity: Activity) -> web.Response:
         turn = self.background.start(self._outcome(token, activity), f"turn {activity.type}")
-        await asyncio.wait({turn}, timeout=_ANSWER_SECONDS)
+        await asyncio.wait({turn}, timeout=self._patience.answer_seconds)
         is_invoke = activity.type == ActivityTypes.invoke
         if not turn.done():
             logger.warning("the turn goes on behind its answer")
@@ -108,10 +115,11 @@ def build_bot_routes(
     messenger: Messenger,
     ready_checks: Mapping[str, ReadyCheck],
     *,
-    keys: ChannelKeys | None = None,
+    patience: Patience = Patience(),
 ) -> tuple[list[web.RouteDef], Callable[[web.Application], AsyncIterator[None]]]:
     """The routes, and the clean-up context that belongs to them."""
-    bot = Bot(settings, handler, messenger.connectors, keys=keys)
+    keys = ChannelKeys(settings.bot_openid_url, settings.ca_file)
+    bot = Bot(settings, handler, messenger.connectors, keys=keys, patience=patience)
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -119,7 +127,7 @@ def build_bot_routes(
     async def readyz(_request: web.Request) -> web.Response:
         checks = {"channel-keys": bot.keys.ready}
         for name, check in ready_checks.items():
-            checks[name] = await _passes(name, check)
+            checks[name] = await _passes(name, check, patience.ready_seconds)
         ready = all(checks.values())
         return web.json_response({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
@@ -142,24 +150,26 @@ def install(
     handler: Handler,
     messenger: Messenger,
     ready_checks: Mapping[str, ReadyCheck],
+    *,
+    patience: Patience = Patience(),
 ) -> None:
     """Puts the bot into an aiohttp application. The messenger is shared, because so are its pace and connections."""
-    routes, life = build_bot_routes(settings, handler, messenger, ready_checks)
+    routes, life = build_bot_routes(settings, handler, messenger, ready_checks, patience=patience)
     app.add_routes(routes)
     app.cleanup_ctx.append(life)
 
 
-async def _passes(name: str, check: ReadyCheck) -> bool:
+async def _passes(name: str, check: ReadyCheck, seconds: float) -> bool:
     """Whether the check says yes; one that fails or takes too long says no."""
     try:
-        async with asyncio.timeout(_READY_SECONDS):
+        async with asyncio.timeout(seconds):
             return bool(await check())
     except Exception as error:  # noqa: BLE001  # a check is somebody else's code, and its failure is an answer
         logger.warning("ready check %s failed: %r", name, error)
         return False
 
 
-async def _body(request: web.Request) -> bytes:
+async def _body(request: web.Request, seconds: float) -> bytes:
     """The body. Raises Rejected where it is too large, too slow, cut off or not JSON by its own account."""
     if request.content_type != "application/json":
         raise Rejected(415, "content-type")
@@ -167,7 +177,7 @@ async def _body(request: web.Request) -> bytes:
         raise Rejected(413, "body-too-large")
     body = bytearray()
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.content.iter_any():
                 body += chunk
                 if len(body) > LARGEST_BODY:

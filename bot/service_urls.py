@@ -23,7 +23,7 @@ class ServiceUrls:
     def allows(self, url: str) -> bool:
         """Whether `url` lies under one of the prefixes."""
         parts = _split(url)
-        if parts is None or parts.query or parts.fragment:
+        if parts is None or "?" in url or "#" in url:
             return False
         path = parts.path.rstrip("/") + "/"
         return any(_origin(parts) == origin and path.startswith(root) for origin, root in self._prefixes)
@@ -63,7 +63,7 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
 
 def _prefix(text: str) -> tuple[tuple[str, str, int], str]:
     parts = _split(text)
-    if parts is None or parts.query or parts.fragment:
+    if parts is None or "?" in text or "#" in text:
         raise ValueError(f"not a usable service URL prefix: {text!r}")
     if not is_safe_endpoint(text):
         raise ValueError(f"a service URL prefix on another machine must be https: {text!r}")

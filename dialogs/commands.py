@@ -25,6 +25,7 @@ WITH_WITNESSES = frozenset({ConversationKind.CHANNEL, ConversationKind.GROUP})
 _LONGEST_TEXT = 2000
 _LONGEST_ADDRESS = 320
 _LONGEST_ALIAS = 64
+_MOST_NAME_WORDS = 6
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class SoughtBy(StrEnum):
     ADDRESS = "address"  # a user principal name or a mail address
     ALIAS = "alias"  # the part before the @, or a mail nickname
     MENTION = "mention"  # a Teams mention
+    NAME = "name"  # a display name of several words: never enough to act on, always a choice
     OBJECT_ID = "object-id"  # the Entra object id, in lower case
 
 
@@ -239,6 +241,7 @@ _LOCAL = r"[\w!#$%&'*+/=?^{|}~-]+(?:\.[\w!#$%&'*+/=?^{|}~-]+)*"
 _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 _ADDRESS = re.compile(rf"{_LOCAL}@{_LABEL}(?:\.{_LABEL})+")
 _ALIAS = re.compile(rf"{_LOCAL}")
+_NAME_WORD = re.compile(r"[^\W\d_][^\W\d_.'’-]*(?:[.'’-][^\W\d_]*)*")  # noqa: RUF001
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\s?\(([^()\s]*)\)")
 _HTML_LINK = re.compile(r"<a\s([^<>]*)>([^<>]*)</a>", re.IGNORECASE)
 _HREF = re.compile(r"""href\s?=\s?["']?([^"'<>\s]*)""", re.IGNORECASE)
@@ -253,6 +256,8 @@ def _sought(argument: str, row: CommandRow, mentions: Sequence[Mention]) -> Soug
     if not word:
         raise BadInput(reason="missing-user", command=row.name)
     if len(words) > 1:
+        if not mentions and len(words) <= _MOST_NAME_WORDS and all(map(_NAME_WORD.fullmatch, words)):
+            return Sought(SoughtBy.NAME, " ".join(words).translate(_APOSTROPHES))
         raise BadInput(reason="extra-words", command=row.name, words=words[1:])
     mention = _MENTION.fullmatch(word)
     if mention is not None:

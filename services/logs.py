@@ -35,7 +35,7 @@ _NAMES_OF_SECRETS = (
     r"|password|secret|temporary_?access_?pass|tap_?code|private_?key|nonce|sig|signature|api_?key"
 )
 _ASSIGNED_SECRET = rf"""(?ix)
-    (["']? \b [\w-]{{0,40}}? (?:{_NAMES_OF_SECRETS}) ["']? \s* [:=] \s*)
+    ((?:{_NAMES_OF_SECRETS}) ["']? \s* [:=] \s*)
     ( "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | (?!\[hidden\]|bearer\b|basic\b) [^\s,;&}}\])"']+ )
 """
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (

@@ -197,6 +197,13 @@ class TokensDouble:
         self.forgotten.append(token)
 
 
+async def until(happened: Callable[[], object]) -> None:
+    """Waits for something that the bot does behind its answer."""
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110  # what is waited for knows no event
+            await asyncio.sleep(0.01)
+
+
 async def serve(channel: ChannelDouble) -> TestServer:
     """Starts the channel; whoever starts it closes it."""
     server = TestServer(channel.app())

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot import Messenger, install
+from bot import Messenger, Patience, install
 from dialogs.turn import Answer, Arrival, Click, Message, TextAnswer
 from tests.bot.channel_double import ChannelDouble, TokensDouble, serve
 
@@ -34,7 +34,7 @@ class HandlerDouble:
         self.clicks.append(click)
         await self._pause()
         if isinstance(self.answer, Exception):
-            raise self.answer
+            raise self.answer.with_traceback(None)
         return self.answer
 
     async def on_arrival(self, arrival: Arrival) -> None:
@@ -45,7 +45,7 @@ class HandlerDouble:
         if self.hold is not None:
             await self.hold.wait()
         if self.fail is not None:
-            raise self.fail
+            raise self.fail.with_traceback(None)
 
     @property
     def told(self) -> int:
@@ -87,7 +87,13 @@ def bot_settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def bench(channel: ChannelDouble, bot_settings: dict[str, Any]) -> AsyncIterator[Bench]:
+def patience() -> Patience:
+    """How long the bot waits; a test may change it by parametrizing."""
+    return Patience()
+
+
+@pytest.fixture
+async def bench(channel: ChannelDouble, bot_settings: dict[str, Any], patience: Patience) -> AsyncIterator[Bench]:
     settings = channel.settings(**bot_settings)
     handler, tokens, ready = HandlerDouble(), TokensDouble(), {"database": True}
     messenger = Messenger(settings, tokens)
@@ -96,7 +102,7 @@ async def bench(channel: ChannelDouble, bot_settings: dict[str, Any]) -> AsyncIt
     async def database() -> bool:
         return ready["database"]
 
-    install(app, settings, handler, messenger, {"database": database})
+    install(app, settings, handler, messenger, {"database": database}, patience=patience)
     async with TestClient(TestServer(app)) as client:
         yield Bench(channel, handler, tokens, messenger, client, ready)
     await messenger.close()

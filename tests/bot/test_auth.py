@@ -47,6 +47,7 @@ def _deep_header(channel: ChannelDouble) -> str:
 
 
 NOW = int(time.time())
+SHORT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 
 FORGED: dict[str, tuple[Any, int, str]] = {
     "no header": (lambda c: None, 401, "no-token"),
@@ -109,7 +110,6 @@ FORGED: dict[str, tuple[Any, int, str]] = {
     "key endorsed for nothing": (lambda c: f"Bearer {c.token(kid='bare')}", 403, "key-not-endorsed"),
     "key too short": (lambda c: f"Bearer {c.token(key=SHORT_KEY, kid='short')}", 401, "unknown-key"),
 }
-SHORT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505  # that is the point
 
 
 def _signed(channel: ChannelDouble, **claims: Any) -> str:

@@ -161,7 +161,7 @@ def test_never_raises(text: Any, found: Any) -> None:
 @settings(max_examples=400, deadline=None)
 def test_an_address_is_never_altered(name: str, address: str, tail: str) -> None:
     """Whatever the bot is called, also when its name is part of the address."""
-    for called in (name, address, address.split("@")[0], address[:1], "at"):
+    for called in (name, address, address.split("@", maxsplit=1)[0], address[:1], "at"):
         shown = f"<at>{html.escape(called)}</at>"
         read = read_text(f"{shown} compromise {address}", [_bot(called, shown)], BOT_ID)
         assert read.text.split(" ")[-1] == address
