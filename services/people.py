@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.channel import Actor, Conversation, ConversationKind
-from services.database import Database, tables
+from services.database import Database, insert_once, tables
 from services.incidents.model import conversation_from_json
 
 
@@ -44,23 +44,18 @@ class People:
         if personal is not None:
             values["personal"] = personal
         async with self._database.write() as connection:
-            known = tables.people.c.object_id == actor.object_id
-            updated = await connection.execute(sa.update(tables.people).where(known).values(**values))
-            if updated.rowcount == 0:
-                await connection.execute(sa.insert(tables.people).values(object_id=actor.object_id, **values))
+            if not await insert_once(connection, tables.people, object_id=actor.object_id, **values):
+                known = tables.people.c.object_id == actor.object_id
+                await connection.execute(sa.update(tables.people).where(known).values(**values))
 
     async def opened(self, object_id: str, name: str, conversation: Conversation) -> None:
         """Keeps a personal chat that we opened ourselves."""
+        values = {"personal": asdict(conversation), "service_url": conversation.service_url}
+        first = {"object_id": object_id, "name": name, "teams_id": "", "last_seen": self._now()}
         async with self._database.write() as connection:
-            known = tables.people.c.object_id == object_id
-            values = {"personal": asdict(conversation), "service_url": conversation.service_url}
-            updated = await connection.execute(sa.update(tables.people).where(known).values(**values))
-            if updated.rowcount == 0:
-                await connection.execute(
-                    sa.insert(tables.people).values(
-                        object_id=object_id, name=name, teams_id="", last_seen=self._now(), **values
-                    )
-                )
+            if not await insert_once(connection, tables.people, **first, **values):
+                known = tables.people.c.object_id == object_id
+                await connection.execute(sa.update(tables.people).where(known).values(**values))
 
     async def forget_personal(self, object_id: str) -> None:
         """Drops a personal chat that is gone."""

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.channel import Actor, Card, Conversation
-from services.database import Database, tables
+from services.database import Database, insert_once, tables
 from services.incidents.model import conversation_from_json
 
 
@@ -82,28 +82,26 @@ class Posts:
         summary: str = "",
     ) -> None:
         """Asks for a post once per `key`; a second call with the same key changes nothing."""
-        found = await connection.scalar(sa.select(tables.posts.c.id).where(tables.posts.c.subject_key == key))
-        if found is None:
-            await connection.execute(
-                sa.insert(tables.posts).values(
-                    id=str(uuid.uuid4()),
-                    kind=kind.value,
-                    subject_key=key,
-                    incident_id=incident_id,
-                    approval_id=approval_id,
-                    person=None if person is None else asdict(person),
-                    conversation=None if conversation is None else asdict(conversation),
-                    card=card,
-                    summary=summary,
-                    state=PostState.WANTED.value,
-                    wanted_revision=1,
-                    published_revision=0,
-                    published_digest="",
-                    attempts=0,
-                    not_before=now,
-                    updated_at=now,
-                )
-            )
+        await insert_once(
+            connection,
+            tables.posts,
+            id=str(uuid.uuid4()),
+            kind=kind.value,
+            subject_key=key,
+            incident_id=incident_id,
+            approval_id=approval_id,
+            person=None if person is None else asdict(person),
+            conversation=None if conversation is None else asdict(conversation),
+            card=card,
+            summary=summary,
+            state=PostState.WANTED.value,
+            wanted_revision=1,
+            published_revision=0,
+            published_digest="",
+            attempts=0,
+            not_before=now,
+            updated_at=now,
+        )
         self.changed.set()
 
     async def due(self, now: datetime, limit: int = 50) -> tuple[Post, ...]:

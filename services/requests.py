@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.database import Database, tables
+from services.database import Database, insert_once, tables
 
 _LOOK_SECONDS = 0.2
 
@@ -52,19 +52,17 @@ class Requests:
         """
         for _ in range(100):
             async with self._database.write() as connection:
+                await insert_once(
+                    connection,
+                    tables.requests,
+                    key=key,
+                    body=dict(body),
+                    actor_id=actor_id,
+                    state=RequestState.RECEIVED.value,
+                    correlation_id=uuid.uuid4().hex[:12],
+                    received_at=self._now(),
+                )
                 existing = await self._get(connection, key)
-                if existing is None:
-                    await connection.execute(
-                        sa.insert(tables.requests).values(
-                            key=key,
-                            body=dict(body),
-                            actor_id=actor_id,
-                            state=RequestState.RECEIVED.value,
-                            correlation_id=uuid.uuid4().hex[:12],
-                            received_at=self._now(),
-                        )
-                    )
-                    existing = await self._get(connection, key)
             if existing is not None and existing.state is not RequestState.REFUSED:
                 return existing
             head, _, count = key.rpartition("#")

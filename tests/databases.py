@@ -52,6 +52,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A migrated, empty database; once for each engine."""
-    opened = await Database.open(database_url)
+    opened = Database.connect(database_url)
     yield opened
     await opened.close()

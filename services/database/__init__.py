@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 _WRITES = "irbot_writes"
@@ -65,6 +66,11 @@ class Database:
         Raises ValueError for a database of another kind.
         """
         await asyncio.to_thread(migrate, url)
+        return cls.connect(url)
+
+    @classmethod
+    def connect(cls, url: str) -> Database:
+        """Connects to a database that is migrated already; the first query is what reaches it."""
         parsed = sa.make_url(url)
         if not _is_sqlite(url):
             return cls(
@@ -94,6 +100,15 @@ class Database:
             connection = await plain.execution_options(**{_WRITES: True})
             async with connection.begin():
                 yield connection
+
+
+async def insert_once(connection: AsyncConnection, table: sa.Table, **values: Any) -> bool:
+    """Inserts a row; False where one with a unique value of it is there already.
+
+    Waits for another replica that is inserting the same, so that what it wrote can be read afterwards.
+    """
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return (await connection.execute(insert(table).values(**values).on_conflict_do_nothing())).rowcount == 1
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

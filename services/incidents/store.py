@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.channel import Actor, Conversation
-from services.database import Database, tables
+from services.database import Database, insert_once, tables
 from services.errors import NotFound
 from services.incidents import timeline
 from services.incidents.model import (
@@ -107,29 +107,31 @@ async def open_incident(
     database: Database, subject: Subject, by: Actor, conversation: Conversation, now: datetime
 ) -> tuple[Incident, bool]:
     """The open incident of this subject, and whether this call opened it. Two callers at once get the same one."""
-    try:
+    while True:
         async with database.write() as connection:
             existing = await open_of_subject(connection, subject.object_id)
             if existing:
                 return existing, False
             number = int(await connection.scalar(sa.select(sa.func.max(tables.incidents.c.number))) or 0) + 1
             incident_id = str(uuid.uuid4())
-            await connection.execute(
-                sa.insert(tables.incidents).values(
-                    id=incident_id,
-                    number=number,
-                    subject_id=subject.object_id,
-                    subject=subject.to_json(),
-                    state=IncidentState.OPEN.value,
-                    phase=Phase.PREPARE.value,
-                    opened_by=asdict(by),
-                    opened_at=now,
-                    conversation=asdict(conversation),
-                    nonce=new_nonce(),
-                    revision=0,
-                    plan={},
-                )
+            new = await insert_once(
+                connection,
+                tables.incidents,
+                id=incident_id,
+                number=number,
+                subject_id=subject.object_id,
+                subject=subject.to_json(),
+                state=IncidentState.OPEN.value,
+                phase=Phase.PREPARE.value,
+                opened_by=asdict(by),
+                opened_at=now,
+                conversation=asdict(conversation),
+                nonce=new_nonce(),
+                revision=0,
+                plan={},
             )
+            if not new:
+                continue  # another replica has just opened it, or has taken the number for another account
             await timeline.append(
                 connection,
                 incident_id,
@@ -139,13 +141,6 @@ async def open_incident(
                 data={"subject_id": subject.object_id, "upn": subject.upn, "number": number},
             )
             return await get(connection, incident_id), True
-    except sa.exc.IntegrityError:
-        # Another replica opened it between our look and our insert.
-        async with database.read() as connection:
-            existing = await open_of_subject(connection, subject.object_id)
-        if existing is None:
-            raise
-        return existing, False
 
 
 async def update(connection: AsyncConnection, incident_id: str, **values: Any) -> None:

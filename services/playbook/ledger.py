@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.channel import Actor
-from services.database import Database, tables
+from services.database import Database, insert_once, tables
 from services.incidents import store, timeline
 from services.incidents.model import actor_from_json
 from services.incidents.timeline import AuditTag
@@ -88,36 +88,30 @@ class Ledger:
     ) -> tuple[Run, bool]:
         """The run of this step for this cause, and whether it is new."""
         async with self._database.write() as connection:
-            existing = await _one(connection, cause, step_id)
-            if existing is not None:
-                return existing, False
-            run_id = str(uuid.uuid4())
-            await connection.execute(
-                sa.insert(tables.step_runs).values(
-                    id=run_id,
-                    incident_id=incident_id,
-                    step_id=step_id,
-                    kind=kind.value,
-                    cause=cause,
-                    state=State.RUNNING.value,
-                    reason="",
-                    plan=plan.to_json(),
-                    actor=asdict(actor),
-                    started_at=now,
-                )
-            )
-            await timeline.append(
+            new = await insert_once(
                 connection,
-                incident_id,
-                AuditTag.STEP_STARTED,
-                at=now,
-                actor_id=actor.object_id,
-                data={"step": step_id, "kind": kind.value, "cause": cause},
+                tables.step_runs,
+                id=str(uuid.uuid4()),
+                incident_id=incident_id,
+                step_id=step_id,
+                kind=kind.value,
+                cause=cause,
+                state=State.RUNNING.value,
+                reason="",
+                plan=plan.to_json(),
+                actor=asdict(actor),
+                started_at=now,
             )
-            run = await _one(connection, cause, step_id)
-        if run is None:
-            raise LookupError(step_id)
-        return run, True
+            if new:
+                await timeline.append(
+                    connection,
+                    incident_id,
+                    AuditTag.STEP_STARTED,
+                    at=now,
+                    actor_id=actor.object_id,
+                    data={"step": step_id, "kind": kind.value, "cause": cause},
+                )
+            return await _one(connection, cause, step_id), new
 
     async def end(self, run: Run, outcome: Outcome, now: datetime, evidence: Mapping[str, Any] | None = None) -> None:
         """Gives a run its end state; a run that has one keeps it."""
@@ -171,10 +165,9 @@ class Ledger:
             )
 
 
-async def _one(connection: AsyncConnection, cause: str, step_id: str) -> Run | None:
+async def _one(connection: AsyncConnection, cause: str, step_id: str) -> Run:
     query = sa.select(tables.step_runs).where(tables.step_runs.c.cause == cause, tables.step_runs.c.step_id == step_id)
-    row = (await connection.execute(query)).one_or_none()
-    return _run(row) if row else None
+    return _run((await connection.execute(query)).one())
 
 
 async def runs_of(connection: AsyncConnection, incident_id: str) -> tuple[Run, ...]:
