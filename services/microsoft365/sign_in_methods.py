@@ -158,7 +158,7 @@ class SignInMethods:
         except Bug as error:
             if error.data.get("status") != 400:
                 raise
-            # The policy is off, leaves this person out, or allows no such lifetime; Graph has no code of its own for it.
+            # The policy is off, leaves this person out, or allows no such lifetime; Graph has no code for it.
             raise Conflict(**{**error.data, "reason": "temporary-access-pass-not-allowed"}) from None
         return AccessPass(
             id=text(answer.body, "id"),

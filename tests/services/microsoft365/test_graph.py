@@ -250,9 +250,7 @@ async def test_a_query_option_that_the_sdk_does_not_know_there_is_a_fault(wire: 
 
 async def test_beta_has_its_own_address(wire: GraphBench) -> None:
     wire.replies = [OK]
-    await wire.graph.call(
-        READ, wire.graph.beta(Method.GET, "/users/{user}/x{?%24top}", user="a b/c", **{"%24top": "1"})
-    )
+    await wire.graph.call(READ, wire.graph.beta(Method.GET, "/users/{user}/x", user="a b/c", top=1))
     assert str(wire.last.url) == f"{BASE}/beta/users/a%20b%2Fc/x?$top=1"
 
 

@@ -1,0 +1,74 @@
+"""A process of its own that works with Microsoft 365 and feels its event loop's pulse meanwhile; prints JSON.
+
+Two hundred calls at once, twice, from a cold start, with the token refused and renewed in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+from services.microsoft365 import Microsoft365, Tokens, open_microsoft365
+from services.settings import load
+
+
+class Pulse:
+    """The longest gap between two turns of the loop. `part` names what goes on."""
+
+    def __init__(self) -> None:
+        self.gaps: dict[str, float] = {}
+        self.part = "start"
+
+    async def beat(self) -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.002)
+            now = time.monotonic()
+            self.gaps[self.part] = max(self.gaps.get(self.part, 0.0), now - last)
+            last = now
+
+
+async def two_hundred_calls(microsoft365: Microsoft365, people: list[str], groups: list[str]) -> int:
+    directory = microsoft365.directory
+    answers = await asyncio.gather(
+        *(directory.account(person) for person in people[:50]),
+        *(directory.groups_of(person, groups) for person in people[:50]),
+        *(microsoft365.mailbox.inbox_rules(person) for person in people[:50]),
+        *(microsoft365.licences.of_account(person) for person in people[:50]),
+    )
+    return len(answers)
+
+
+async def main() -> None:
+    settings = load()
+    pulse = Pulse()
+    heart = asyncio.create_task(pulse.beat())
+    await asyncio.sleep(0.02)
+    pulse.part = "open"
+    tokens = Tokens(settings)
+    microsoft365 = await open_microsoft365(settings, tokens)
+    pulse.part = "first call"
+    everyone = await microsoft365.directory.nearest_accounts("e", 500)
+    group = settings.approver_groups[0]
+    people = [account.id for account in everyone] + [
+        account.id for account in (await microsoft365.directory.people_in(group, 50)).accounts
+    ]
+    people = (people * 50)[:50]
+    calls = 0
+    for part in ("calls", "calls with a new token"):
+        pulse.part = part
+        if calls:
+            await tokens.forget(settings.graph_scope, await tokens.token(settings.graph_scope))
+        calls += await two_hundred_calls(microsoft365, people, [*settings.responder_groups, *settings.approver_groups])
+    pulse.part = "close"
+    await microsoft365.close()
+    await tokens.close()
+    await asyncio.sleep(0.02)
+    heart.cancel()
+    sys.stdout.write(json.dumps({"calls": calls, "gaps": {part: round(gap, 4) for part, gap in pulse.gaps.items()}}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
