@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 
 from bot.service_urls import is_safe_endpoint
-from services.microsoft365.trust import trusted_authorities
+from bot.trust import trust
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +62,6 @@ class ChannelKeys:
         self._fetched = 0.0
         self._tried: float | None = None
         self._flight: asyncio.Task[None] | None = None
-        self._trust: ssl.SSLContext | None = None
 
     async def key(self, key_id: str) -> ChannelKey | None:
         """The key, None where the channel has none of that id. Raises KeysUnavailable where nobody could look."""
@@ -120,9 +118,8 @@ class ChannelKeys:
             self._keys, self._fetched = keys, self._clock()
 
     async def _download(self) -> dict[str, ChannelKey]:
-        if self._trust is None:
-            self._trust = await asyncio.to_thread(trusted_authorities, self._ca_file)
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._trust)) as session:
+        connector = aiohttp.TCPConnector(ssl=await trust(self._ca_file))
+        async with aiohttp.ClientSession(connector=connector) as session:
             metadata = await _get(session, self._metadata_url)
             keys_url = metadata.get("jwks_uri")
             if not isinstance(keys_url, str) or not is_safe_endpoint(keys_url):

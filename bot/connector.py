@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 import random
-import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,6 +29,7 @@ from yarl import URL
 
 from bot.credentials import ConnectorCredentials
 from bot.pace import Pace
+from bot.trust import trust
 from services.errors import (
     AuthBroken,
     BadInput,
@@ -40,7 +40,6 @@ from services.errors import (
     UnknownOutcome,
     UpstreamDown,
 )
-from services.microsoft365.trust import trusted_authorities
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -140,9 +139,8 @@ class Connectors:
         """The HTTP session, opened at the first use."""
         async with self._opening:
             if self._session is None or self._session.closed:
-                trust: ssl.SSLContext = await asyncio.to_thread(trusted_authorities, self._ca_file)
                 self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(ssl=trust, limit=50, keepalive_timeout=20),
+                    connector=aiohttp.TCPConnector(ssl=await trust(self._ca_file), limit=50, keepalive_timeout=20),
                     cookie_jar=aiohttp.DummyCookieJar(),
                 )
             return self._session
