@@ -64,11 +64,11 @@ class Tokens:
         self._tenant = tenant
         self._clock = clock
         self._key = key
-        self.not_before = 0.0  # tokens issued earlier are refused
+        self._generation = 0  # tokens of earlier ones are refused
 
     def expire_all(self) -> None:
         """Every token issued so far stops working."""
-        self.not_before = self._clock.now().timestamp() + 0.001
+        self._generation += 1
 
     def issue(self, app: ServicePrincipal, audience: Audience, lifetime_seconds: float = LIFETIME_SECONDS) -> str:
         """A token for an app, with the permissions granted to it at this moment."""
@@ -92,6 +92,7 @@ class Tokens:
             "oid": app.id,
             "sub": app.id,
             "tid": self._tenant.id,
+            "xms_generation": self._generation,
             "uti": secrets.token_urlsafe(16),
             "ver": "1.0",
         }
@@ -123,7 +124,7 @@ class Tokens:
         if now >= float(claims.get("exp", 0)):
             raise TokenProblem("expired")
         app = self._tenant.app(str(claims.get("appid")))
-        if app is None or float(claims.get("iat", 0)) < self.not_before:
+        if app is None or claims.get("xms_generation") != self._generation:
             raise TokenProblem("revoked")
         granted = app.permissions if audience is Audience.GRAPH else app.exchange_roles
         # A withdrawn permission works at once, so that a test need not wait for the token to end.

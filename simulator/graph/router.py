@@ -33,6 +33,8 @@ def split(raw_path: str) -> list[str]:
             found.extend((key.group(1), key.group(2).replace("''", "'")))
         elif qualified:
             found.append(qualified.group(1))
+        elif segment.startswith("graph."):
+            found.append(f"microsoft.{segment}")  # the alias that the SDK writes
         else:
             found.append(segment)
     return found

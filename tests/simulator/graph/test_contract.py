@@ -1,4 +1,4 @@
-"""What the simulated Graph offers is in the contract: paths, permissions and property names. Skipped without the file."""
+"""What the simulated Graph offers is in the contract: paths, permissions, properties. Skipped without it."""
 
 from __future__ import annotations
 

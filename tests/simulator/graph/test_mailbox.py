@@ -1,0 +1,75 @@
+"""Mailbox settings and visible inbox rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.tenant import Json
+from tests.simulator.graph.caller import GraphCaller
+
+RULES = "/users/megan@contoso.com/mailFolders/inbox/messageRules"
+
+
+@pytest.fixture
+def rule(graph: GraphCaller) -> Json:
+    """A rule in Megan's mailbox."""
+    row = {
+        "id": "AQAAA1",
+        "displayName": ".",
+        "sequence": 1,
+        "isEnabled": True,
+        "hasError": False,
+        "isReadOnly": False,
+        "conditions": {"bodyOrSubjectContains": ["invoice"]},
+        "actions": {"delete": True, "stopProcessingRules": True},
+        "exchangeOnly": {"Hidden": True},
+    }
+    graph.sim.world.tenant.user("megan").rules.append(row)
+    return row
+
+
+async def test_rules_are_listed_disabled_and_deleted(graph: GraphCaller, rule: Json) -> None:
+    [shown] = (await graph.get(RULES)).value
+    assert shown["displayName"] == "."
+    assert "exchangeOnly" not in shown
+    changed = await graph.patch(f"{RULES}/{rule['id']}", {"isEnabled": False})
+    assert (changed.status, changed.body["isEnabled"]) == (200, False)
+    assert (await graph.delete(f"{RULES}/{rule['id']}")).status == 204
+    gone = await graph.get(f"{RULES}/{rule['id']}")
+    assert (gone.status, gone.code) == (404, "ErrorItemNotFound")
+    assert [change.what for change in graph.sim.world.tenant.changes] == ["Update inbox rule", "Delete inbox rule"]
+
+
+async def test_read_only_rules_and_wrong_requests_are_refused(graph: GraphCaller, rule: Json) -> None:
+    assert (await graph.patch(f"{RULES}/{rule['id']}", {"isEnable": False})).status == 400
+    assert (await graph.patch(f"{RULES}/{rule['id']}", {"isReadOnly": False})).status == 400
+    rule["isReadOnly"] = True
+    assert (await graph.patch(f"{RULES}/{rule['id']}", {"isEnabled": False})).status == 400
+    assert (await graph.delete(f"{RULES}/{rule['id']}")).status == 400
+    other = await graph.get("/users/megan@contoso.com/mailFolders/sentitems/messageRules")
+    assert other.status == 400
+
+
+async def test_settings_show_replies_and_no_forwarding(graph: GraphCaller) -> None:
+    path = "/users/megan@contoso.com/mailboxSettings"
+    reply = await graph.get(path)
+    assert reply.body["userPurpose"] == "user"
+    assert not any("forward" in name.lower() for name in reply.body)
+    off = await graph.patch(path, {"automaticRepliesSetting": {"status": "alwaysEnabled"}})
+    assert off.body["automaticRepliesSetting"]["status"] == "alwaysEnabled"
+    assert off.body["automaticRepliesSetting"]["externalAudience"] == "none"
+    assert (await graph.patch(path, {"forwarding": "x"})).status == 400
+    assert (await graph.patch(path, {"userPurpose": "room"})).status == 400
+
+
+@pytest.mark.parametrize("who", ["ravi", "emergency1@contoso.com"])
+async def test_accounts_without_a_mailbox_say_so(graph: GraphCaller, who: str) -> None:
+    tenant = graph.sim.world.tenant
+    user = next(user for user in tenant.users.values() if user.upn.startswith(who))
+    reply = await graph.get(f"/users/{user.id}/mailboxSettings")
+    assert (reply.status, reply.code) == (404, "MailboxNotEnabledForRESTAPI")
+
+
+async def test_a_shared_mailbox_needs_no_licence(graph: GraphCaller) -> None:
+    reply = await graph.get("/users/invoices@contoso.com/mailboxSettings")
+    assert reply.body["userPurpose"] == "shared"

@@ -1,0 +1,53 @@
+"""Directory roles: direct, through groups, and eligible."""
+
+from __future__ import annotations
+
+from simulator.roles import ROLES
+from tests.simulator.graph.caller import GraphCaller
+
+ROOT = "/roleManagement/directory"
+
+
+async def test_direct_assignments_of_a_principal(graph: GraphCaller) -> None:
+    isaiah = graph.sim.world.tenant.user("isaiah").id
+    reply = await graph.get(f"{ROOT}/roleAssignments?$filter=principalId eq '{isaiah}'&$expand=roleDefinition")
+    [row] = reply.value
+    assert row["roleDefinitionId"] == ROLES["Global Administrator"]
+    assert row["directoryScopeId"] == "/"
+    assert row["roleDefinition"]["displayName"] == "Global Administrator"
+    lee = graph.sim.world.tenant.user("lee").id
+    assert (await graph.get(f"{ROOT}/roleAssignments?$filter=principalId eq '{lee}'")).value == []
+    both = await graph.get(f"{ROOT}/roleAssignments?$expand=roleDefinition,principal")
+    assert both.status == 400
+
+
+async def test_transitive_assignments_need_beta_count_and_header(graph: GraphCaller) -> None:
+    lee = graph.sim.world.tenant.user("lee").id
+    path = f"/beta{ROOT}/transitiveRoleAssignments?$count=true&$filter=principalId eq '{lee}'"
+    reply = await graph.get(path, ConsistencyLevel="eventual")
+    assert [row["roleDefinitionId"] for row in reply.value] == [ROLES["Exchange Administrator"]]
+    assert (await graph.get(path)).status == 400
+    assert (await graph.get(path.replace("/beta", "/v1.0"), ConsistencyLevel="eventual")).status == 400
+
+
+async def test_eligible_roles_are_seen_with_their_licence_and_permission(graph: GraphCaller) -> None:
+    henrietta = graph.sim.world.tenant.user("henrietta").id
+    path = f"{ROOT}/roleEligibilityScheduleInstances?$filter=principalId eq '{henrietta}'"
+    reply = await graph.get(path)
+    assert [row["roleDefinitionId"] for row in reply.value] == [ROLES["User Administrator"]]
+    graph.only("User.Read.All")
+    assert (await graph.get(path)).code == "Authorization_RequestDenied"
+    graph.only("RoleEligibilitySchedule.Read.Directory")
+    graph.sim.world.tenant.licences = {"SPE_E3"}
+    assert (await graph.get(path)).status == 403
+
+
+async def test_definitions_say_privileged_in_beta_only(graph: GraphCaller) -> None:
+    role = ROLES["Global Administrator"]
+    one = await graph.get(f"{ROOT}/roleDefinitions/{role}")
+    assert one.body["displayName"] == "Global Administrator"
+    assert "isPrivileged" not in one.body
+    beta = await graph.get(f"/beta{ROOT}/roleDefinitions?$filter=isPrivileged eq true")
+    assert role in {row["id"] for row in beta.value}
+    assert ROLES["Directory Readers"] not in {row["id"] for row in beta.value}
+    assert (await graph.get(f"{ROOT}/roleDefinitions/nonsense")).status == 404

@@ -1,0 +1,73 @@
+"""Authentication methods and the order in which they go."""
+
+from __future__ import annotations
+
+from simulator.graph.sign_in_methods import ALTERNATE_MOBILE, MOBILE
+from simulator.tenant import User
+from tests.simulator.graph.caller import GraphCaller
+
+MEGAN = "/users/megan@contoso.com/authentication"
+
+
+def add_phones(user: User) -> None:
+    for phone_id, kind in ((MOBILE, "mobile"), (ALTERNATE_MOBILE, "alternateMobile")):
+        user.methods.append(
+            {
+                "@odata.type": "#microsoft.graph.phoneAuthenticationMethod",
+                "id": phone_id,
+                "phoneNumber": "+1 4255550100",
+                "phoneType": kind,
+            }
+        )
+
+
+async def test_all_kinds_are_in_one_list_with_their_types(graph: GraphCaller) -> None:
+    add_phones(graph.sim.world.tenant.user("megan"))
+    kinds = [row["@odata.type"] for row in (await graph.get(f"{MEGAN}/methods")).value]
+    assert kinds.count("#microsoft.graph.phoneAuthenticationMethod") == 2
+    assert "#microsoft.graph.passwordAuthenticationMethod" in kinds
+    phones = await graph.get(f"{MEGAN}/phoneMethods")
+    assert {row["phoneType"] for row in phones.value} == {"mobile", "alternateMobile"}
+
+
+async def test_the_default_method_goes_last_and_alternate_mobile_before_mobile(graph: GraphCaller) -> None:
+    megan = graph.sim.world.tenant.user("megan")
+    add_phones(megan)
+    default = f"{MEGAN}/microsoftAuthenticatorMethods/{megan.default_method_id}"
+    refused = await graph.delete(default)
+    assert (refused.status, refused.code) == (400, "badRequest")
+    assert "current default authentication method" in refused.message
+    mobile = await graph.delete(f"{MEGAN}/phoneMethods/{MOBILE}")
+    assert (mobile.status, mobile.code) == (400, "badRequest")
+    assert "without first deleting alternate mobile number" in mobile.message
+    assert (await graph.delete(f"{MEGAN}/phoneMethods/{ALTERNATE_MOBILE}")).status == 204
+    assert (await graph.delete(f"{MEGAN}/phoneMethods/{MOBILE}")).status == 204
+    assert (await graph.delete(default)).status == 204
+    assert [row["@odata.type"] for row in (await graph.get(f"{MEGAN}/methods")).value] == [
+        "#microsoft.graph.passwordAuthenticationMethod"
+    ]
+    assert (await graph.delete(default)).status == 404
+
+
+async def test_passwords_and_beta_kinds_have_no_delete_in_version_one(graph: GraphCaller) -> None:
+    password = "28c10230-6103-485e-b985-444c60001490"
+    assert (await graph.delete(f"{MEGAN}/passwordMethods/{password}")).status == 400
+    assert (await graph.delete(f"{MEGAN}/hardwareOathMethods/x")).status == 400
+    assert (await graph.delete(f"/beta{MEGAN}/hardwareOathMethods/x")).status == 404
+
+
+async def test_the_narrow_permission_is_enough_for_its_kind_alone(graph: GraphCaller) -> None:
+    add_phones(graph.sim.world.tenant.user("megan"))
+    graph.only("UserAuthMethod-Phone.ReadWrite.All")
+    assert (await graph.delete(f"{MEGAN}/phoneMethods/{ALTERNATE_MOBILE}")).status == 204
+    assert (await graph.delete(f"{MEGAN}/emailMethods/x")).status == 403
+    assert (await graph.get(f"{MEGAN}/methods")).status == 403
+
+
+async def test_per_user_mfa_becomes_enforced_where_a_method_exists(graph: GraphCaller) -> None:
+    path = f"/beta{MEGAN}/requirements"
+    assert (await graph.get(path)).body["perUserMfaState"] == "disabled"
+    assert (await graph.patch(path, {"perUserMfaState": "enabled"})).status == 204
+    assert (await graph.get(path)).body["perUserMfaState"] == "enforced"
+    assert (await graph.patch(path, {"perUserMfaState": "on"})).status == 400
+    assert (await graph.get(path.replace("/beta", "/v1.0"))).status == 400
