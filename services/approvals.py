@@ -5,7 +5,6 @@ A card's button only names an approval. All that it means is read here, and comp
 
 from __future__ import annotations
 
-import hmac
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -90,6 +89,9 @@ class RuleBook:
     def __init__(self, settings: Settings, steps: Iterable[Step]) -> None:
         """Raises ValueError for a setting that names no step or no rule, or that loosens without leave."""
         self._rules = {step.id: step.approval for step in steps}
+        for step_id in settings.allow_loosening:
+            if step_id not in self._rules:
+                raise ValueError(f"IRBOT_ALLOW_LOOSENING names an unknown step: {step_id}")
         for entry in settings.approval_rules:
             step_id, _, word = entry.partition("=")
             if step_id not in self._rules:
@@ -140,7 +142,7 @@ class Approvals:
         """Asks for the incident's proposal, or for `plans` where they are given (undo).
 
         If somebody asked for it a moment ago, that approval is returned. Raises NotAllowed, BadInput (a stale card),
-        Conflict (closed, nothing proposed, nobody could approve).
+        Conflict (closed, something approved still runs, nobody could approve).
         """
         await self._access.require(actor, Permission.ACCOUNT_CONTAIN, where, incident_id=incident_id)
         async with self._database.read() as connection:
@@ -159,8 +161,10 @@ class Approvals:
                 return waiting
             if incident.state is not IncidentState.OPEN:
                 raise Conflict(reason="incident-closed")
-            if not hmac.compare_digest(incident.nonce, nonce):
+            if not store.same_nonce(incident.nonce, nonce):
                 raise BadInput(reason="stale-card")
+            if await _in_state(connection, incident_id, ApprovalState.APPROVED) is not None:
+                raise Conflict(reason="step-running")
             approval_id = str(uuid.uuid4())
             digest = digest_of(incident.subject.object_id, kind.value, chosen)
             await connection.execute(
@@ -211,9 +215,9 @@ class Approvals:
             if actor.object_id != approval.requester.object_id:
                 raise NotAllowed(reason="only-requester-may-confirm")
         else:
-            await self._access.require(actor, Permission.APPROVAL_DECIDE, where, incident_id=approval.incident_id)
             if actor.object_id == approval.requester.object_id:
                 raise NotAllowed(reason="requester-may-not-approve")
+            await self._access.require(actor, Permission.APPROVAL_DECIDE, where, incident_id=approval.incident_id)
         return await self._decide(approval, ApprovalState.APPROVED, AuditTag.APPROVAL_APPROVED, actor)
 
     async def refuse(self, approval_id: str, nonce: str, actor: Actor, where: Conversation) -> Approval:
@@ -246,7 +250,7 @@ class Approvals:
     async def _waiting(self, approval_id: str, nonce: str) -> Approval:
         async with self._database.read() as connection:
             approval = await get(connection, approval_id)
-        if not hmac.compare_digest(approval.nonce, nonce):
+        if not store.same_nonce(approval.nonce, nonce):
             raise BadInput(reason="forged-card")
         if approval.state is ApprovalState.EXPIRED or (
             approval.state is ApprovalState.WAITING and approval.expires_at <= self._now()
@@ -259,6 +263,8 @@ class Approvals:
 
     async def _decide(self, approval: Approval, state: ApprovalState, tag: AuditTag, actor: Actor) -> Approval:
         now = self._now()
+        if approval.expires_at <= now:
+            raise Expired(what="approval")  # while the role was looked up
         async with self._database.write() as connection:
             if not await _move(connection, approval, state, tag, actor, now):
                 raise Conflict(reason="approval-decided")
@@ -295,8 +301,14 @@ async def get(connection: AsyncConnection, approval_id: str) -> Approval:
 
 async def waiting_of(connection: AsyncConnection, incident_id: str) -> Approval | None:
     """The approval that this incident waits for; there is at most one."""
-    query = sa.select(tables.approvals).where(
-        tables.approvals.c.incident_id == incident_id, tables.approvals.c.state == ApprovalState.WAITING.value
+    return await _in_state(connection, incident_id, ApprovalState.WAITING)
+
+
+async def _in_state(connection: AsyncConnection, incident_id: str, state: ApprovalState) -> Approval | None:
+    query = (
+        sa.select(tables.approvals)
+        .where(tables.approvals.c.incident_id == incident_id, tables.approvals.c.state == state.value)
+        .limit(1)
     )
     row = (await connection.execute(query)).one_or_none()
     return _approval(row) if row else None

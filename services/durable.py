@@ -8,6 +8,8 @@ that it is unfinished, and hands it to a living process when its owner has died.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import itertools
 import logging
 import random
 import socket
@@ -66,6 +68,7 @@ class Durable:
         self._quiet.set()
         self._supervisor: asyncio.Task[None] | None = None
         self._lease_until = 0.0
+        self._life = 0
         self.executor_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"[-36:]
 
     def register(self, name: str, run: Job, *, pending: Pending, give_up: GiveUp) -> None:
@@ -116,9 +119,12 @@ class Durable:
         await asyncio.to_thread(DBOS.destroy)
         # The engine had put its own thread pool in the loop's place, and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="irbot"))
-        with suppress(sa.exc.SQLAlchemyError):
-            async with self._database.write() as connection:
-                await connection.execute(sa.delete(tables.executors).where(tables.executors.c.id == self.executor_id))
+        # Who left something behind stays in the list: whoever takes over finds the jobs by it.
+        if not self._running:
+            with suppress(sa.exc.SQLAlchemyError):
+                async with self._database.write() as connection:
+                    mine = tables.executors.c.id == self.executor_id
+                    await connection.execute(sa.delete(tables.executors).where(mine))
         if self._lock is not None:
             self._lock.close()
 
@@ -126,8 +132,9 @@ class Durable:
         """Starts a job unless it was started before; returns as soon as it is recorded."""
         if name not in self._jobs:
             raise KeyError(name)
-        with SetWorkflowID(f"{name}:{key}"):
-            await DBOS.start_workflow_async(_job, name, key)
+        # In a context of its own: the engine would take a job that is started by another for its child, and would give
+        # a resumed parent the children of its first life, whatever it asks for.
+        await asyncio.create_task(_start(name, key), context=contextvars.Context())
 
     async def idle(self) -> None:
         """Returns when no job runs in this process."""
@@ -135,30 +142,44 @@ class Durable:
 
     def holds_lease(self) -> bool:
         """False when this process may have been declared dead: it must not cause effects any more."""
-        return asyncio.get_running_loop().time() < self._lease_until
+        mine = _life_of_job.get(self._life) == self._life
+        return mine and asyncio.get_running_loop().time() < self._lease_until
 
     async def run(self, name: str, key: str) -> None:
         """Runs a job until it is finished: retries, and gives up after a bounded number of failures of our own."""
-        registered = self._jobs[name]
+        _life_of_job.set(self._life)
         self._running.add(f"{name}:{key}")
         self._quiet.clear()
         try:
-            for attempt in range(1, _ATTEMPTS + 1):
-                correlation_id = uuid.uuid4().hex[:12]
-                try:
-                    await registered.run(key)
-                except Exception:
-                    log.exception("job %s %s failed (attempt %d, correlation %s)", name, key, attempt, correlation_id)
-                    if attempt == _ATTEMPTS:
-                        await registered.give_up(key, correlation_id)
-                        return
-                    await asyncio.sleep(min(30.0, 0.5 * 2**attempt) * random.uniform(0.8, 1.2))  # noqa: S311
-                else:
+            for attempt in itertools.count(1):
+                if await self._attempt(name, key, attempt):
+                    return
+                await asyncio.sleep(min(30.0, 0.5 * 2 ** min(attempt, 6)) * random.uniform(0.8, 1.2))  # noqa: S311
+                if self._life != _life_of_job.get():
+                    log.warning("job %s %s belongs to another process now", name, key)
                     return
         finally:
             self._running.discard(f"{name}:{key}")
             if not self._running:
                 self._quiet.set()
+
+    async def _attempt(self, name: str, key: str, attempt: int) -> bool:
+        """Whether the job is settled. After too many failures it is given up; a row that cannot even say so waits."""
+        registered, correlation_id = self._jobs[name], uuid.uuid4().hex[:12]
+        try:
+            await registered.run(key)
+        except Exception:
+            log.exception("job %s %s failed (attempt %d, correlation %s)", name, key, attempt, correlation_id)
+        else:
+            return True
+        if attempt < _ATTEMPTS or self._life != _life_of_job.get():
+            return False
+        try:
+            await registered.give_up(key, correlation_id)
+        except Exception:
+            log.exception("job %s %s could not be given up", name, key)
+            return False
+        return True
 
     async def _supervise(self) -> None:
         loop = asyncio.get_running_loop()
@@ -181,6 +202,7 @@ class Durable:
         async with self._database.write() as connection:
             changed = await connection.execute(sa.update(tables.executors).where(mine).values(heartbeat_at=now))
             if changed.rowcount == 0:
+                self._life += 1  # declared dead: what ran here until now has been handed to others
                 await connection.execute(
                     sa.insert(tables.executors).values(id=self.executor_id, started_at=now, heartbeat_at=now)
                 )
@@ -216,6 +238,7 @@ class Durable:
 
 
 _current: Durable | None = None
+_life_of_job: contextvars.ContextVar[int] = contextvars.ContextVar("life_of_job")
 
 
 @DBOS.workflow(name="irbot_job", max_recovery_attempts=1000)
@@ -223,6 +246,11 @@ async def _job(name: str, key: str) -> None:
     if _current is None:
         raise RuntimeError("the engine runs a job without an application")
     await _current.run(name, key)
+
+
+async def _start(name: str, key: str) -> None:
+    with SetWorkflowID(f"{name}:{key}"):
+        await DBOS.start_workflow_async(_job, name, key)
 
 
 def _take_lock(file: Path) -> sqlite3.Connection:
@@ -234,6 +262,8 @@ def _take_lock(file: Path) -> sqlite3.Connection:
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         connection.close()
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
         raise Conflict(reason="database-in-use") from error
     return connection
 

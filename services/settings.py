@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 3978
     data_dir: Path = Path("var")
-    database_url: str = ""  # empty: SQLite in data_dir
+    database_url: SecretStr = SecretStr("")  # empty: SQLite in data_dir; it may carry a password
 
     # Who may do what: Entra group object ids, members counted transitively
     responder_groups: Names = ()
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     @property
     def sql_url(self) -> str:
         """The SQLAlchemy URL of our own tables."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'irbot.sqlite'}"
+        return self.database_url.get_secret_value() or f"sqlite+aiosqlite:///{self.data_dir / 'irbot.sqlite'}"
 
 
 def load() -> Settings:
@@ -169,7 +169,7 @@ def load() -> Settings:
     unknown = [
         name
         for name in os.environ
-        if name.startswith(_PREFIX) and name.removeprefix(_PREFIX).lower() not in Settings.model_fields
+        if name.upper().startswith(_PREFIX) and name[len(_PREFIX) :].lower() not in Settings.model_fields
     ]
     if unknown:
         raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import hmac
 import json
 import secrets
 import uuid
@@ -35,6 +36,11 @@ _OPEN = tables.incidents.c.state == IncidentState.OPEN.value
 def new_nonce() -> str:
     """A value that a card button must bring back: unguessable, and of no use anywhere else."""
     return secrets.token_hex(16)
+
+
+def same_nonce(kept: str, given: str) -> bool:
+    """Compares in constant time; `given` is client input and may be any text."""
+    return hmac.compare_digest(kept.encode(), given.encode("utf-8", "surrogatepass"))
 
 
 def _incident(row: sa.Row[Any]) -> Incident:

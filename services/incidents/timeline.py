@@ -120,12 +120,15 @@ async def read(connection: AsyncConnection, incident_id: str) -> tuple[Entry, ..
     return tuple(Entry(row.seq, row.at, row.event, row.actor_id, row.data, row.previous_hash, row.hash) for row in rows)
 
 
-def first_break(incident_id: str, entries: Sequence[Entry]) -> int | None:
-    """The sequence number of the first line that was changed, removed or put in; None when the chain is whole."""
+def first_break(incident_id: str, entries: Sequence[Entry], length: int) -> int | None:
+    """The sequence number of the first line that was changed, removed or put in; None when the chain is whole.
+
+    `length` is how many lines there must be, the incident's revision: a chain cannot tell that its end is gone.
+    """
     previous = _FIRST
     for expected, entry in enumerate(entries, start=1):
         digest = _digest(incident_id, entry.seq, entry.at, entry.event, entry.actor_id, entry.data, previous)
         if (entry.seq, entry.previous_hash, entry.hash) != (expected, previous, digest):
             return expected
         previous = entry.hash
-    return None
+    return None if len(entries) == length else min(len(entries), length) + 1

@@ -36,7 +36,7 @@ from services.incidents.timeline import AuditTag
 from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account
 from services.plain_words import explain
-from services.playbook.ledger import EffectState, Ledger, Run, RunKind, effects_of, runs_of
+from services.playbook.ledger import Effect, EffectState, Ledger, Run, RunKind, effects_of, runs_of
 from services.playbook.step import (
     Change,
     Context,
@@ -57,13 +57,16 @@ log = logging.getLogger(__name__)
 _FIRST_LOOK_SECONDS = 0.25
 _LONGEST_LOOK_SECONDS = 8.0
 _REPLICATION_SECONDS = 10.0
+_UNANSWERED_SECONDS = 20.0
 
 # A step with one of these states may be proposed again; the others are settled.
 _OPEN_ENDS = frozenset(
     {State.FAILED, State.NEEDS_ON_PREMISES, State.NOT_EVALUATED, State.REFUSED, State.UNKNOWN, State.UNDONE}
 )
 
-_SYSTEM = Actor(timeline.SYSTEM, "IRBot", "")
+# An effect that was made, or may have been; and how an undo ends that leaves nothing to put back.
+_MADE = frozenset({EffectState.INTENDED, EffectState.SENT, EffectState.SHOWN, EffectState.UNKNOWN})
+_PUT_BACK = frozenset({State.ACCEPTED, State.ALREADY_SO, State.UNDONE})
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,6 @@ class Runner:
         self._posts = posts
         self._rules = rules
         self._steps = tuple(steps)
-        self._by_id = {step.id: step for step in steps}
         self._ledger = Ledger(database)
         self._now = now
 
@@ -133,6 +135,7 @@ class Runner:
         incident_id, _, nonce = key.partition(":")
         async with self._database.write() as connection:
             incident = await store.get(connection, incident_id, lock=True)
+            runs = await runs_of(connection, incident_id)
             if incident.plan or incident.nonce != nonce:
                 return
             await store.update(
@@ -141,6 +144,9 @@ class Runner:
             await timeline.append(
                 connection, incident_id, AuditTag.PLAN_PROPOSED, at=self._now(), data={"failed": correlation_id}
             )
+        for run in runs:
+            if run.cause == nonce and run.state is State.RUNNING:
+                await self._end(run, Outcome(State.NOT_EVALUATED, _our_fault(correlation_id)))
         self._posts.changed.set()
 
     async def prepare_again(self, incident_id: str, nonce: str, actor: Actor) -> None:
@@ -223,10 +229,21 @@ class Runner:
             await self._void(approval, reason)
             return
         ctx = self._context(incident, subject, account)
-        async with asyncio.TaskGroup() as read_backs:
+        failures: list[Exception] = []
+
+        async def apart(work: Awaitable[None]) -> None:
+            try:
+                await work
+            except Exception as error:
+                log.exception("a step failed for a reason of our own; the others go on")
+                failures.append(error)
+
+        async with asyncio.TaskGroup() as group:
             for step in self._steps:
                 if step.id in approval.plans:
-                    await self._run_step(step, approval, ctx, read_backs)
+                    await apart(self._run_step(step, approval, ctx, lambda work: group.create_task(apart(work))))
+        if failures:
+            raise ExceptionGroup("steps failed", failures)
         await self._finish(approval, incident)
 
     async def execution_gave_up(self, approval_id: str, correlation_id: str) -> None:
@@ -234,12 +251,10 @@ class Runner:
         async with self._database.read() as connection:
             approval = await approvals.get(connection, approval_id)
             runs = await runs_of(connection, approval.incident_id)
-        words = f"IRBot failed. Tell your administrator this number: {correlation_id}."
+        words = _our_fault(correlation_id)
         for run in runs:
             if run.cause == approval_id and run.state is State.RUNNING:
-                async with self._database.read() as connection:
-                    sent = await effects_of(connection, run.id)
-                state = State.UNKNOWN if sent else State.FAILED
+                state = State.UNKNOWN if await self._effects(run) else State.FAILED
                 await self._ledger.end(run, Outcome(state, words), self._now())
         await self._void(approval, words)
 
@@ -282,8 +297,10 @@ class Runner:
         if prepares:
             await self._durable.start("prepare", f"{incident.id}:{incident.nonce}")
 
-    async def _run_step(self, step: Step, approval: Approval, ctx: Context, read_backs: asyncio.TaskGroup) -> None:
-        """Applies one step's changes; the reading back goes to `read_backs`, so that the next step need not wait."""
+    async def _run_step(
+        self, step: Step, approval: Approval, ctx: Context, later: Callable[[Awaitable[None]], object]
+    ) -> None:
+        """Applies one step's changes; the reading back is left for `later`, so that the next step need not wait."""
         planned = approval.plans[step.id]
         kind = RunKind.UNDO if approval.kind is PlanKind.UNDO else RunKind.APPLY
         actor = approval.decided_by or approval.requester
@@ -295,7 +312,7 @@ class Runner:
         self._posts.changed.set()
         work = _work_of(step, kind)
         changes: tuple[Change, ...] = planned.changes
-        if fresh:
+        if fresh or not await self._effects(run):
             settled, changes = await self._compare(step, kind, work, planned, ctx)
             if settled is not None:
                 await self._end(run, settled)
@@ -305,7 +322,7 @@ class Runner:
             if refused is not None:
                 await self._end(run, refused)
                 return
-        read_backs.create_task(self._read_back(run, step, ctx, work, changes))
+        later(self._read_back(run, step, ctx, work, changes))
 
     async def _compare(
         self, step: Step, kind: RunKind, work: _Work, planned: Plan, ctx: Context
@@ -314,12 +331,12 @@ class Runner:
 
         Nothing left to do needs no approval; the same changes have one; anything else has none.
         """
-        if kind is RunKind.UNDO:
-            shown = await together(*(work.verify(ctx, change) for change in planned.changes))
-            if all(shown):
-                return Outcome(State.ALREADY_SO, "It was put back before."), ()
-            return None, planned.changes
         try:
+            if kind is RunKind.UNDO:
+                shown = await together(*(work.verify(ctx, change) for change in planned.changes))
+                if all(shown):
+                    return Outcome(State.ALREADY_SO, "It was put back before."), ()
+                return None, planned.changes
             now = await step.plan(ctx)
         except IRBotError as error:
             return self._outcome_of(step, ctx, error, reading=True), ()
@@ -332,15 +349,16 @@ class Runner:
     async def _apply(self, run: Run, step: Step, ctx: Context, work: _Work, change: Change) -> Outcome | None:
         """Makes one change unless it was made before. Returns an outcome only when the step ends here."""
         effect = await self._ledger.effect(run, change.item)
-        if effect is not None and effect.state is not EffectState.INTENDED:
-            return None
-        if effect is not None and await self._shows(
-            ctx, work, effect.change, min(_REPLICATION_SECONDS, self._settings.verify_patience_seconds)
-        ):
-            await self._ledger.mark(run, effect.change, EffectState.SHOWN, self._now())
-            return None
         if effect is None:
             await self._ledger.mark(run, change, EffectState.INTENDED, self._now())
+        elif effect.state is not EffectState.INTENDED:
+            return None
+        else:
+            change = effect.change  # what was seen before the effect, not what the approval saw
+            patience = min(_REPLICATION_SECONDS, self._settings.verify_patience_seconds)
+            if await self._shows(ctx, work, change, patience):
+                await self._ledger.mark(run, change, EffectState.SHOWN, self._now())
+                return None
         if not self._durable.holds_lease():
             raise Conflict(reason="lease-lost")
         try:
@@ -362,9 +380,11 @@ class Runner:
         for planned in changes:
             effect = await self._ledger.effect(run, planned.item)
             change = effect.change if effect else planned
-            if not await self._shows(ctx, work, change, self._settings.verify_patience_seconds):
+            unanswered = effect is None or effect.state is EffectState.UNKNOWN
+            patience = self._settings.verify_patience_seconds
+            if not await self._shows(ctx, work, change, min(patience, _UNANSWERED_SECONDS) if unanswered else patience):
                 missing.append(change.what)
-                unknown = unknown or effect is None or effect.state is EffectState.UNKNOWN
+                unknown = unknown or unanswered
         if not missing:
             shown = "; ".join(f"{change.what}: {change.after}" for change in changes)
             await self._end(run, Outcome(work.ends_as, f"Checked. {shown}."))
@@ -416,25 +436,30 @@ class Runner:
 
     async def undo_plan(self, incident_id: str) -> dict[str, Plan]:
         """What can be put back: the changes that IRBot itself made and that can be undone."""
+        plans: dict[str, Plan] = {}
         async with self._database.read() as connection:
             runs = await runs_of(connection, incident_id)
-            latest = {run.step_id: run for run in runs}
-            plans: dict[str, Plan] = {}
-            for step_id, run in latest.items():
-                step = self._by_id.get(step_id)
-                if step is None or not isinstance(step.undo, Undo) or run.kind is not RunKind.APPLY:
-                    continue
-                if run.state not in {State.DONE, State.ACCEPTED, State.UNKNOWN}:
-                    continue
-                made = await effects_of(connection, run.id)
-                changes = tuple(
-                    Change(effect.change.item, effect.change.what, effect.change.after, effect.change.before)
-                    for effect in made
-                    if effect.state in {EffectState.SENT, EffectState.SHOWN, EffectState.UNKNOWN}
-                )
-                if changes:
-                    plans[step_id] = Plan(changes=changes)
+        for step in self._steps:
+            if isinstance(step.undo, Undo):
+                made: dict[str, Change] = {}
+                for run in runs:
+                    if run.step_id != step.id:
+                        continue
+                    if run.kind is RunKind.UNDO and run.state in _PUT_BACK:
+                        made.clear()
+                    if run.kind is RunKind.APPLY:
+                        for effect in await self._effects(run):
+                            if effect.state in _MADE:
+                                made.setdefault(effect.item, effect.change)
+                if made:
+                    plans[step.id] = Plan(
+                        changes=tuple(Change(each.item, each.what, each.after, each.before) for each in made.values())
+                    )
         return plans
+
+    async def _effects(self, run: Run) -> tuple[Effect, ...]:
+        async with self._database.read() as connection:
+            return await effects_of(connection, run.id)
 
     # -- words -------------------------------------------------------------------------------------------------------
 
@@ -455,6 +480,10 @@ class Runner:
         if isinstance(error, MissingPermission | MissingRole):
             return Outcome(State.REFUSED, reason)
         return Outcome(State.FAILED, reason)
+
+
+def _our_fault(correlation_id: str) -> str:
+    return f"IRBot failed. Tell your administrator this number: {correlation_id}."
 
 
 def _work_of(step: Step, kind: RunKind) -> _Work:
