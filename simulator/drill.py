@@ -13,7 +13,7 @@ import logging
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from simulator.bench import Bench, BenchError, Build, Pressed
@@ -27,6 +27,7 @@ from simulator.tenant import Change, User
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.03
 _LOG_LINES = 20
+_NEXT = "Next: "
 _SIGNED_IN = ("megan", "isaiah")
 # What the tenant calls it, and what a person calls it; the rest of the tenant's record says the same a second time.
 _WHAT: dict[str, str] = {
@@ -65,13 +66,15 @@ async def drill(
     async with Bench.start(SimulatorConfig(latency=latency), build=build) as bench:
         befores = [_before(bench, who) for who in _SIGNED_IN]
         story = Story(bench, narrator, patience_seconds)
+        finished = False
         try:
             async with story.followed():
                 await story.megan()
                 await story.isaiah()
+            finished = True
         except BenchError as problem:
             narrator.verdict(f"The drill stopped: {str(problem).strip().splitlines()[0]}", good=False)
-        return _verdict(narrator, befores)
+        return _verdict(narrator, befores, finished=finished)
 
 
 def run() -> int:
@@ -110,7 +113,7 @@ def _before(bench: Bench, who: str) -> Before:
     return Before(user, user.password.version, len(user.active_sessions()))
 
 
-def _verdict(narrator: Narrator, befores: list[Before]) -> int:
+def _verdict(narrator: Narrator, befores: list[Before], *, finished: bool) -> int:
     narrator.scene("Is it really locked? Read from the tenant, not from what IRBot says")
     locked = True
     for before in befores:
@@ -124,11 +127,32 @@ def _verdict(narrator: Narrator, befores: list[Before]) -> int:
         for words, good in checks:
             narrator.check(words, good=good)
             locked = locked and good
-    if locked:
+    if locked and finished:
         narrator.verdict("Both accounts are locked.", good=True)
         return 0
-    narrator.verdict("The drill failed: not everything is locked.", good=False)
+    why = "the story did not come to its end" if locked else "not everything is locked"
+    narrator.verdict(f"The drill failed: {why}.", good=False)
     return 1
+
+
+@dataclass
+class _Told:
+    """What the reader knows of one message: its last change, the lines of it now, and all that it ever showed."""
+
+    changed: int = 0
+    lines: list[str] = field(default_factory=list)
+    ever: set[str] = field(default_factory=set)
+    buttons: list[str] = field(default_factory=list)
+    new_buttons: bool = False
+
+    def news(self, shown: Shown) -> list[str]:
+        """The lines that are worth telling: never told before, or what is next when that changed back."""
+        lines = shown.lines
+        news = [line for line in lines if line not in self.ever or (line.startswith(_NEXT) and line not in self.lines)]
+        self.new_buttons = shown.buttons != self.buttons
+        self.lines, self.buttons = lines, shown.buttons
+        self.ever.update(lines)
+        return news
 
 
 class Story:
@@ -138,8 +162,9 @@ class Story:
         self._bench = bench
         self._narrator = narrator
         self._patience = patience_seconds
-        self._told: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._told: dict[tuple[str, str], _Told] = {}
         self._changes = len(bench.sim.world.tenant.changes)
+        self._pressed_at = 0.0
 
     async def megan(self) -> None:
         """An ordinary account: whoever asks confirms."""
@@ -160,6 +185,7 @@ class Story:
         await self._ready("Approve", by="alex", refresh=False)
         self._narrator.remark("Alex tries to approve what he asked for himself, with a button from an old view.")
         refused = await self._press("Approve", by="alex", where="thread", refresh=False)
+        await self._bench.settled(timeout=self._patience, quiet=0.5)
         if not self._bench.user("isaiah").enabled:
             raise BenchError("Alex approved his own request")
         if not refused.text:
@@ -185,14 +211,12 @@ class Story:
         self._catch_up()
         name = self._bench.user(by).display_name
         self._narrator.presses(name, title)
+        self._pressed_at = asyncio.get_running_loop().time()
         pressed = await self._bench.click(title, by=by, where=where, refresh=refresh)
         self._narrator.bot(f"answers {name} after {pressed.answer.seconds:.1f} s")
         if pressed.card is not None:
-            key = (pressed.card.conversation_id, pressed.card.activity_id)
-            changed, known = self._told.get(key, (0, []))
-            lines = pressed.card.lines
-            self._narrator.card(pressed.card, lines=[line for line in lines if line not in known])
-            self._told[key] = (changed, lines)
+            told = self._told.setdefault((pressed.card.conversation_id, pressed.card.activity_id), _Told())
+            self._narrator.card(pressed.card, lines=told.news(pressed.card))
         else:
             self._narrator.text(pressed.text)
         return pressed
@@ -203,8 +227,10 @@ class Story:
         await self._bench.until(
             lambda: not user.enabled and not user.active_sessions(), self._patience, f"the lock of {user.display_name}"
         )
+        seconds = asyncio.get_running_loop().time() - self._pressed_at
         await self._bench.settled(timeout=self._patience, quiet=1.5)
         self._catch_up()
+        self._narrator.remark(f"Blocked and signed out {seconds:.1f} s after the press.")
 
     # -- what is told ----------------------------------------------------------------------------------------------
 
@@ -237,8 +263,8 @@ class Story:
         self._changes = len(changes)
         for record in self._bench.teams.conversations:
             for post in record.posts:
-                key = (post.conversation_id, post.activity_id)
-                if post.by_bot and self._told.get(key, (0, []))[0] < post.changed:
+                told = self._told.get((post.conversation_id, post.activity_id))
+                if post.by_bot and (told is None or told.changed < post.changed):
                     at = post.edited_at or post.at
                     events.append((at, lambda post=post, kind=record.kind: self._tell_post(post, kind)))  # type: ignore[misc]  # bound now
         for _, tell in sorted(events, key=lambda event: event[0]):
@@ -251,23 +277,22 @@ class Story:
 
     def _tell_post(self, post: Post, kind: str) -> None:
         key = (post.conversation_id, post.activity_id)
-        known = self._told.get(key)
+        first = key not in self._told
+        told = self._told.setdefault(key, _Told())
+        told.changed = post.changed
+        where = self._where(post, kind)
         if post.card is None:
-            self._told[key] = (post.changed, [])
-            self._narrator.bot(f"writes {self._where(post, kind)}")
+            self._narrator.bot(f"writes {where}")
             self._narrator.text(plain_text(post))
             return
         shown = Shown(post.card)
-        lines = shown.lines
-        where = self._where(post, kind)
-        if known is None:
-            same = any(lines == told for _, told in self._told.values())
-            self._narrator.bot(f"posts {'the same card' if same else 'a card'} {where}")
-            self._narrator.card(shown, lines=[] if same else lines)
-        else:
-            self._narrator.bot(f"updates its card {where}")
-            self._narrator.card(shown, lines=[line for line in lines if line not in known[1]])
-        self._told[key] = (post.changed, lines)
+        same = first and any(other.lines == shown.lines for other in self._told.values() if other is not told)
+        news = told.news(shown)
+        if not first and not news and not told.new_buttons:
+            return
+        does = "posts the same card" if same else "posts a card" if first else "updates its card"
+        self._narrator.bot(f"{does} {where}")
+        self._narrator.card(shown, lines=[] if same else news)
 
     def _where(self, post: Post, kind: str) -> str:
         if kind != "personal":

@@ -148,8 +148,11 @@ def _colour_wanted(terminal: bool) -> bool:
 
 
 def _can_show(out: TextIO) -> bool:
+    encoding: str | None = out.encoding
+    if encoding is None:  # text that is kept, not written to bytes
+        return True
     try:
-        "│─→·…✓✗".encode(out.encoding or "ascii")
+        "│─→·…✓✗".encode(encoding)
     except (LookupError, UnicodeEncodeError):
         return False
     return True

@@ -159,7 +159,7 @@ def _lines(element: Json, *, hidden: bool) -> Iterator[str]:
         yield _readable(str(element.get("text", "")))
     elif kind == "RichTextBlock":
         runs = element.get("inlines", [])
-        yield "".join(_readable(run if isinstance(run, str) else str(run.get("text", ""))) for run in runs)
+        yield _readable("".join(run if isinstance(run, str) else str(run.get("text", "")) for run in runs))
     elif kind == "FactSet":
         for fact in element.get("facts", []):
             yield f"{_readable(fact['title'])}: {_readable(fact['value'])}"

@@ -51,7 +51,8 @@ async def test_the_whole_story_ends_with_both_accounts_locked() -> None:
     assert code == 0, told
     assert "[ Lock now ]" in told
     assert "Both accounts are locked." in told
-    assert "Isaiah Langer · sign-in" in told
+    assert "tenant Isaiah Langer\n         sign-in: allowed → blocked" in told
+    assert "You do not have" in told
     assert "\x1b" not in told
 
 

@@ -34,6 +34,11 @@ def test_marks_are_read_as_their_words() -> None:
     assert card.text == "Bold link 15:30"
 
 
+def test_runs_are_one_line_with_their_spaces() -> None:
+    runs = [{"type": "TextRun", "text": "✓ "}, {"type": "TextRun", "text": "Block sign-in"}, " · Done"]
+    assert shown({"type": "RichTextBlock", "inlines": runs}).lines == ["✓ Block sign-in · Done"]
+
+
 def test_words_are_found_whatever_their_case_spaces_and_forms() -> None:
     card = shown({"type": "TextBlock", "text": "\uff3bReset\uff3d José Müller"})
     assert card.has("[reset] jose\u0301  mu\u0308ller")
