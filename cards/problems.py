@@ -6,6 +6,9 @@ from cards.elements import Card, Element, card, fitted, section, small_print, sp
 from cards.states import TONE_SYMBOLS
 from cards.views import NoticeView, ProblemView, Tone
 
+# The whole message of these cards: more room than a line of a list gets.
+MAX_STORY = 1000
+
 
 def problem_card(view: ProblemView) -> Card:
     """Says what does not work and what to do next."""
@@ -14,12 +17,12 @@ def problem_card(view: ProblemView) -> Card:
         section(
             [
                 text(f"{symbol} ", view.title, bold=True, size="medium", style="heading"),
-                text(view.what),
+                text(view.what, limit=MAX_STORY),
             ],
             tone=Tone.WARNING,
             bleed=True,
         ),
-        text("Next: ", view.next_step, bold=True),
+        text("Next: ", view.next_step, bold=True, limit=MAX_STORY),
     ]
     if view.correlation_id:
         body.append(small_print("For your administrator: ", view.correlation_id))
@@ -29,5 +32,5 @@ def problem_card(view: ProblemView) -> Card:
 def notice_card(view: NoticeView) -> Card:
     """A short word that asks for nothing."""
     symbol = TONE_SYMBOLS[view.tone]
-    rows = [text(f"{symbol} ", view.title, bold=True, size="medium", style="heading"), text(view.text)]
+    rows = [text(f"{symbol} ", view.title, bold=True, size="medium", style="heading"), text(view.text, limit=MAX_STORY)]
     return fitted(lambda _: card([section(rows, tone=view.tone, bleed=True)], says=spoken(f"{view.title}.", view.text)))

@@ -17,7 +17,7 @@ def test_everything_that_an_approver_must_know_is_there() -> None:
     seen = words(approval_card(WAITING))
     for expected in (
         *("Lock Isaiah Langer", "isaiah@contoso.com", "Privileged: Global Administrator", "IR-0007"),
-        *("Asked for by Alex Wilber", "second person", "only 2 Global Administrators", WAITING.subject.object_id),
+        *("Asked for by Alex Wilber", "second person", "A second person must approve", WAITING.subject.object_id),
         *(f"{change.before} → {change.after}" for change in CHANGES),
         *(change.undo for change in CHANGES),
     ):

@@ -46,7 +46,14 @@ def test_who_locked_and_next_come_before_everything_else() -> None:
     headline = card["body"][0]
     seen = words_of(headline)
     assert headline["style"] == "attention"
-    for expected in ("Megan Bowen", "megan@contoso.com", "Not locked", "Next: Lock the account.", "IR-0007", "1 min"):
+    for expected in (
+        "Megan Bowen",
+        "megan@contoso.com",
+        "Not locked",
+        "Next: Check that this is the right account, then press Lock account.",
+        "IR-0007",
+        "1 min",
+    ):
         assert expected in seen
 
 
@@ -58,7 +65,7 @@ def test_the_button_follows_the_headline_at_once() -> None:
 
 def test_warnings_stand_above_the_button() -> None:
     card = incident_card(INCIDENTS["second-person"])
-    assert _position(card, "only 2 Global Administrators") < _button(card, "Approve")
+    assert _position(card, "A second person must approve") < _button(card, "Approve")
 
 
 def test_what_will_change_stands_above_the_button_and_is_never_folded_while_a_decision_is_asked() -> None:
@@ -71,7 +78,7 @@ def test_what_will_change_stands_above_the_button_and_is_never_folded_while_a_de
 
 def test_settled_changes_are_folded() -> None:
     card = incident_card(LOCKED)
-    assert "allowed → blocked" in _hidden(card)
+    assert "Allowed → Blocked" in _hidden(card)
     assert "Exact changes (3)" in words(card)
 
 
@@ -79,7 +86,7 @@ def test_who_asks_who_decides_the_rule_and_the_end_are_shown() -> None:
     seen = words(incident_card(INCIDENTS["second-person"]))
     assert "Asked for by Alex Wilber" in seen
     assert "Waiting for Adele Vance, Diego Siciliani" in seen
-    assert "A second person with the approver role" in seen
+    assert "A second person with the Approver role" in seen
     assert "valid until {{DATE(2026-03-14T03:12:07Z,SHORT)}}" in seen
 
 
@@ -95,7 +102,7 @@ def test_an_approval_that_was_given_is_small_print_and_one_that_was_not_is_told(
 def test_each_step_shows_its_state_as_a_word_with_its_reason() -> None:
     seen = words(incident_card(INCIDENTS["trouble"]))
     for expected in (
-        *("✗ Block sign-in · Failed", "? Revoke sessions · Outcome unknown", "✓ Record the settings · Done"),
+        *("✗ Block sign-in · Failed", "? Revoke sessions · Outcome unknown", "✓ Take a snapshot · Done"),
         *("○ Scramble password · Planned", "the app lacks the role"),
     ):
         assert expected in seen
@@ -161,5 +168,6 @@ def test_the_notice_stands_right_above_the_buttons() -> None:
 
 def test_what_is_spoken_names_the_account_the_lock_and_the_next_step() -> None:
     assert incident_card(OPEN)["speak"] == (
-        "IR-0007: Megan Bowen, megan@contoso.com. Not locked. Next: Lock the account."
+        "IR-0007: Megan Bowen, megan@contoso.com. Not locked. "
+        "Next: Check that this is the right account, then press Lock account."
     )

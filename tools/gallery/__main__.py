@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.gallery.render import CannotDrawError, Shot, draw
+from tools.gallery.render import CannotDrawError, Shot, draw, install_packages
 from tools.gallery.samples import SAMPLES
 from tools.gallery.teams import THEMES
 
@@ -27,12 +27,22 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tools.gallery", description="Draws cards as Teams would show them."
     )
+    parser.add_argument("--install", action="store_true", help="only install the renderer, while there is a network")
     parser.add_argument("files", nargs="*", type=Path, help="card JSON files; without any, every card of IRBot")
     parser.add_argument("--out", type=Path, default=ROOT / "gallery", help="where to put the pictures")
     parser.add_argument("--only", default="", help="only cards whose name contains this")
     parser.add_argument("--theme", choices=tuple(THEMES), action="append", help="light or dark; both where left out")
     parser.add_argument("--width", type=int, action="append", help="in pixels; 300, 460 and 700 where left out")
     return parser.parse_args(given)
+
+
+def _install() -> int:
+    try:
+        install_packages()
+    except CannotDrawError as missing:
+        sys.stderr.write(f"{missing}\n")
+        return 2
+    return 0
 
 
 def _index(shots: Sequence[Shot], out: Path, complaints: dict[Path, list[str]]) -> None:
@@ -67,6 +77,8 @@ def main(given: Sequence[str] | None = None) -> int:
     not draw at all.
     """
     arguments = _arguments(given)
+    if arguments.install:
+        return _install()
     if arguments.files:
         drawn = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.files}
     else:

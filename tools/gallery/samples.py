@@ -96,7 +96,7 @@ ISAIAH = PersonLine(
     object_id=_id(2),
     department="IT",
     job_title="Systems Engineer",
-    kinds=("Cloud account", "Privileged: Global Administrator"),
+    kinds=("Privileged: Global Administrator", "Cloud account"),
 )
 PATTI = PersonLine(
     name="Patti Fernandez",
@@ -123,20 +123,20 @@ LARGE_PERSON = PersonLine(
 )
 
 CHANGES = (
-    ChangeLine("Block sign-in", "Sign-in", "allowed", "blocked", "Can be undone."),
+    ChangeLine("Block sign-in", "Sign-in", "Allowed", "Blocked", "Can be undone: sign-in is allowed again."),
     ChangeLine(
         "Revoke sessions",
-        "Everything that is signed in",
-        "stays signed in",
-        "must sign in again",
-        "Cannot be undone: people sign in again.",
+        "Sessions on all devices and apps",
+        "Valid",
+        "Revoked",
+        "Ended sessions cannot be brought back. People log in again.",
     ),
     ChangeLine(
         "Scramble password",
         "Password",
-        "as it is",
-        "random, known to nobody",
-        "Cannot be undone: the old password cannot be put back.",
+        "Known to the user, perhaps to the intruder",
+        "Random, shown to nobody",
+        "A password cannot be put back. The user gets a new one when the account is handed back.",
     ),
 )
 
@@ -147,7 +147,7 @@ def _steps(
     at = OPENED + timedelta(minutes=minutes)
     who = "Alex Wilber"
     reasons = {
-        "done": "Read back from Entra ID.",
+        "done": "Read back.",
         "running": "Sent; reading back.",
         "planned": "",
         "waiting": "Waits for the approval.",
@@ -158,8 +158,8 @@ def _steps(
     }
     done = {"done", "accepted"}
     return (
-        StepLine("Identify the account", "done", Tone.GOOD, "One account, cloud only.", who, OPENED),
-        StepLine("Record the settings", "done", Tone.GOOD, "14 settings kept for undo.", who, OPENED),
+        StepLine("Identify the account", "done", Tone.GOOD, "Cloud account.", who, OPENED),
+        StepLine("Take a snapshot", "done", Tone.GOOD, "Kept all 9 parts.", who, OPENED),
         *(
             StepLine(
                 title,
@@ -192,7 +192,7 @@ SECOND_PERSON = ApprovalBox(
     title="Lock Isaiah Langer",
     state="waiting",
     requester="Alex Wilber",
-    rule="A second person with the approver role must agree, because the account is privileged.",
+    rule="A second person with the Approver role must decide. The account is privileged.",
     expires_at=OPENED + timedelta(minutes=31),
     waiting_for=("Adele Vance", "Diego Siciliani"),
 )
@@ -212,7 +212,7 @@ OPEN = IncidentView(
     opened_by="Alex Wilber",
     opened_at=OPENED,
     age="1 min",
-    next_step="Lock the account.",
+    next_step="Check that this is the right account, then press Lock account.",
     next_tone=A,
     steps=PLANNED,
     changes=CHANGES,
@@ -238,7 +238,7 @@ INCIDENTS = {
         OPEN,
         phase="Lock",
         age="2 min",
-        next_step="Alex Wilber: check what will change, then press “Lock now”.",
+        next_step="Alex Wilber: check what will change, then press Lock now.",
         approval=CONFIRM,
         steps=WAITING,
         buttons=(CANCEL, LOCK_NOW),
@@ -252,8 +252,8 @@ INCIDENTS = {
         approval=SECOND_PERSON,
         steps=WAITING,
         warnings=(
-            "Privileged account: Global Administrator. The lock also takes its directory roles away.",
-            "This is one of only 2 Global Administrators.",
+            "This account is privileged, or may be. A second person must approve.",
+            "Not checked, so handled with care. Break-glass group: IRBot may not read it.",
         ),
         notice="Adele Vance and Diego Siciliani were also asked in their personal chats.",
         buttons=(APPROVE, REFUSE, CANCEL),
@@ -291,7 +291,7 @@ INCIDENTS = {
         lock="Partly locked: the old password still works on-premises",
         lock_tone=W,
         next_tone=W,
-        warnings=("Synced from on-premises: the password is changed in Active Directory, not here.",),
+        warnings=("This account comes from your on-premises directory. Some changes must be made there too.",),
         steps=_steps("done", "done", "needs-on-premises", (G, G, W), 6),
         approval=replace(
             CONFIRM,
@@ -306,7 +306,7 @@ INCIDENTS = {
         OPEN,
         phase="Lock",
         age="12 min",
-        next_step="An administrator: give IRBot the missing role, then press “Lock account…” again.",
+        next_step="An administrator: give IRBot the missing role, then press Lock account again.",
         lock="Not locked: one step failed, one is unknown",
         lock_tone=A,
         steps=_steps("failed", "unknown", "planned", (A, A, N), 6),
@@ -321,7 +321,7 @@ STATES = (
 STATE_TONES = dict(zip(STATES, (G, G, G, W, W, N, W, A, A, N, N, W, N), strict=True))
 # Every step of the playbook in ordinary words: this must fit without cutting anything that needs eyes.
 PLAYBOOK = (
-    *("Identify the account", "Record the settings", "Preserve the mailbox", "Block sign-in", "Revoke sessions"),
+    *("Identify the account", "Take a snapshot", "Preserve the mailbox", "Block sign-in", "Revoke sessions"),
     *("Scramble password", "Remove directory roles", "Mark as compromised", "Remove sign-in methods"),
     *("Disable devices", "Revoke app consents", "Remove inbox rules", "Remove forwarding", "Remove delegates"),
     *("Switch off mail protocols", "Review sign-ins", "Trace sent mail", "Check mail flow", "Check inbox rules"),
