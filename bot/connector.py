@@ -54,6 +54,7 @@ _PATIENCE_SECONDS = 20.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LARGEST_ANSWER = 256 * 1024
 _MOST_CLIENTS = 32
+_MISSING = {"ActivityNotFoundInConversation": "message", "MemberNotFoundInConversation": "member"}
 _REFUSED_WORDS = {
     "BotDisabledByAdmin": "disabled-by-administrator",
     "BotNotInConversationRoster": "not-in-conversation",
@@ -69,7 +70,7 @@ class _Call:
 
     method: str
     url: str
-    body: bytes
+    body: bytes | None
     conversation: str | None
     repeatable: bool
 
@@ -79,7 +80,7 @@ class _Answer:
     """What came back, as far as it could be read."""
 
     status: int
-    document: Any
+    document: dict[str, Any] | None
     retry_after: float | None
     request_id: str | None
 
@@ -162,11 +163,12 @@ class _Sender(AsyncHTTPSender[Any, Any]):
         """The session belongs to Connectors."""
 
     async def send(self, request: Request[Any], **_config: Any) -> Response[Any, Any]:
-        """The SDK's entry: it finds the parsed answer in the context, so that it never parses a body itself."""
+        """The SDK's entry: it finds the answer's texts in the context, so that it never parses a body itself."""
         call = _call(request.http_request, self._service_url)
         answer = await self._until_answered(call)
-        reply = _HttpReply(answer.status)
-        return Response(request, reply, context={RawDeserializer.CONTEXT_NAME: answer.document})
+        reply = HttpReply(answer.status, answer.document)
+        texts = {name: value for name, value in (answer.document or {}).items() if isinstance(value, str)}
+        return Response(request, reply, context={RawDeserializer.CONTEXT_NAME: texts})
 
     async def _until_answered(self, call: _Call) -> _Answer:
         """Tries as long as Teams' rule allows; a call that may have been carried out is repeated only by that rule."""
@@ -233,11 +235,12 @@ class _Sender(AsyncHTTPSender[Any, Any]):
             raise _Lost from None
 
 
-class _HttpReply:
-    """As much of an HTTP response as the SDK's operations look at."""
+class HttpReply:
+    """As much of an HTTP response as the SDK's operations look at, and the JSON object that it held."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, document: dict[str, Any] | None) -> None:
         self.status_code = status
+        self.document = document
         self.context: Mapping[str, Any] = {}
 
 
@@ -255,7 +258,7 @@ def _call(http_request: Any, service_url: str) -> _Call:
     return _Call(
         method=http_request.method,
         url=http_request.url,
-        body=text.encode("utf-8", "replace"),
+        body=text.encode("utf-8", "replace") if http_request.data else None,
         conversation=conversation,
         repeatable=http_request.method != "POST" or opens_personal_chat,
     )
@@ -325,8 +328,9 @@ def _error(answer: _Answer) -> IRBotError:
             word = next((_REFUSED_WORDS[found] for found in codes if found in _REFUSED_WORDS), "refused-by-channel")
             return NotAllowed(reason=word, **data)
         case 404:
-            what = "message" if "ActivityNotFoundInConversation" in codes else "conversation"
-            return NotFound(what=what, **data)
+            return NotFound(
+                what=next((_MISSING[found] for found in codes if found in _MISSING), "conversation"), **data
+            )
         case 413:
             return BadInput(reason="message-too-large", **data)
         case 429:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from botbuilder.schema import Activity, Attachment, ChannelAccount, ConversationAccount, ConversationParameters
 
 from bot.connector import Connectors
 from bot.credentials import ConnectorCredentials, TokenSource
+from bot.identity import actor_of, object_id_of
 from bot.pace import Pace
 from bot.service_urls import ServiceUrls
 from services.channel import Actor, Card, Conversation, ConversationKind
@@ -80,15 +82,20 @@ class Messenger:
         return Conversation(str(made.id), ConversationKind.PERSONAL, service_url, tenant_id)
 
     async def member(self, where: Conversation, teams_id: str) -> Actor | None:
-        """The person with this Teams id among the members; None where there is no such member."""
-        client = self.connectors.client(self._checked(where).service_url)
+        """Who this Teams id is, by the roster of the chat or channel; None where there is no such member."""
         roster = where.id.partition(";")[0]  # a thread has the members of its channel
+        client = self.connectors.client(self._checked(where).service_url)
         try:
-            found: Any = await client.conversations.get_conversation_member(roster, teams_id)
-        except NotFound:
+            found = await client.conversations.get_conversation_member(roster, teams_id, raw=True)
+        except NotFound as error:
+            if error.data["what"] != "member":
+                raise
             return None
-        object_id = found.aad_object_id or found.additional_properties.get("objectId")
-        return Actor(str(object_id).lower(), str(found.name or ""), teams_id) if object_id else None
+        person: Mapping[str, Any] = found.response.document or {}
+        object_id = person.get("aadObjectId") or person.get("objectId")  # rosters call it by two names
+        if object_id_of(object_id) is None or person.get("id") != teams_id:
+            return None
+        return actor_of(object_id, teams_id, person.get("name"))
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -18,7 +18,7 @@ from bot.credentials import ConnectorCredentials
 from bot.messenger import Messenger
 from bot.pace import Pace
 from bot.service_urls import ServiceUrls
-from services.channel import Channel, Conversation, ConversationKind
+from services.channel import Actor, Channel, Conversation, ConversationKind
 from services.errors import (
     AuthBroken,
     BadInput,
@@ -351,7 +351,9 @@ async def test_an_unreachable_connector_was_surely_not_told(channel: ChannelDoub
     await messenger.close()
 
 
-@pytest.mark.parametrize("body", ["<html>created</html>", {}, {"id": None}, {"id": ""}, []])
+@pytest.mark.parametrize(
+    "body", ["<html>created</html>", {}, {"id": None}, {"id": ""}, [], {"id": {"x": 1}}, {"id": 7}]
+)
 async def test_a_post_without_an_id_is_an_unknown_outcome(
     messenger: Messenger, channel: ChannelDouble, body: Any
 ) -> None:
@@ -447,6 +449,48 @@ async def test_errors_carry_no_token_and_no_text(messenger: Messenger, channel: 
     assert "token-0" not in seen
     assert "temporary" not in seen
     assert "Megan" not in seen
+
+
+# The roster ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["aadObjectId", "objectId"])
+async def test_a_member_is_found_in_the_roster_of_the_channel(
+    messenger: Messenger, channel: ChannelDouble, name: str
+) -> None:
+    channel.replies = [answering(200, {"id": "29:alex", "name": "Alex Wilber", name: ALEX.upper()})]
+    assert await messenger.member(_thread(channel), "29:alex") == Actor(ALEX, "Alex Wilber", "29:alex")
+    [sent] = channel.sent
+    assert (sent.method, sent.body) == ("GET", None)
+    assert unquote(sent.path) == "/connector/v3/conversations/19:general@thread.tacv2/members/29:alex"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answering(404, {"error": {"code": "MemberNotFoundInConversation"}}),
+        answering(200, {"id": "29:alex", "name": "Alex Wilber"}),
+        answering(200, {"id": "29:alex", "objectId": "alex@contoso.com"}),
+        answering(200, {"id": "29:somebody-else", "objectId": ALEX}),
+        answering(200, "<html>ok</html>"),
+        answering(200, [ALEX]),
+    ],
+)
+async def test_who_is_not_surely_a_member_is_nobody(messenger: Messenger, channel: ChannelDouble, reply: Any) -> None:
+    channel.replies = [reply]
+    assert await messenger.member(_thread(channel), "29:alex") is None
+
+
+async def test_a_roster_that_cannot_be_read_is_not_empty(messenger: Messenger, channel: ChannelDouble) -> None:
+    channel.replies = [answering(404, {"error": {"code": "ConversationNotFound"}})]
+    with pytest.raises(NotFound):
+        await messenger.member(_thread(channel), "29:alex")
+    channel.replies = [answering(403, {"error": {"code": "BotNotInConversationRoster"}})]
+    with pytest.raises(NotAllowed):
+        await messenger.member(_thread(channel), "29:alex")
+    channel.replies = [answering(500)]
+    with pytest.raises(UpstreamDown):
+        await messenger.member(_thread(channel), "29:alex")
 
 
 # Pace ----------------------------------------------------------------------------------------------------------------
