@@ -52,7 +52,7 @@ async def test_the_whole_story_ends_with_both_accounts_locked() -> None:
     assert "[ Lock now ]" in told
     assert "Both accounts are locked." in told
     assert "tenant Isaiah Langer\n         sign-in: allowed → blocked" in told
-    assert "You do not have" in told
+    assert "Alex Wilber presses [ Approve ]" in told
     assert "\x1b" not in told
 
 
