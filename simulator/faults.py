@@ -56,7 +56,12 @@ class Fault:
     def __post_init__(self) -> None:
         self.kind = Kind(self.kind)
         self.when = When(self.when)
-        self._pattern = re.compile(self.path)
+        try:
+            self._pattern = re.compile(self.path)
+        except re.error as problem:
+            raise ValueError(f"path is no regular expression: {problem}") from problem
+        if not isinstance(self.status, int) or not 400 <= self.status <= 599:
+            raise ValueError("status is an HTTP error, 400 to 599")
         if self.kind is Kind.KILL and self.pid is None:
             raise ValueError("a kill fault needs the pid to kill")
         if self.times is not None and self.times < 1:

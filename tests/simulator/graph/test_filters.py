@@ -60,8 +60,11 @@ def test_endless_nesting_is_refused(clause: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    ["displayName", "mail", "eq", "ne", "and", "or", "not", "(", ")", "'x'", "''", "true", "2026-01-01", "any", "/any("]
-    + ["p:p", "startswith(", ",", "in", "-1", "proxyAddresses", "shoeSize", "$it", "null", "2026-99-99"]
+    [
+        *("displayName", "mail", "proxyAddresses", "shoeSize", "$it", "p:p"),
+        *("eq", "ne", "and", "or", "not", "in", "any", "/any(", "startswith("),
+        *("(", ")", ",", "'x'", "''", "true", "null", "-1", "2026-01-01", "2026-99-99"),
+    ]
 )
 
 
@@ -70,6 +73,7 @@ def test_whatever_is_written_gives_a_filter_or_a_refusal(clause: str) -> None:
     try:
         found = parse(clause, USER).test(ITEM)
     except GraphError as refusal:
-        assert refusal.status == 400
+        status = refusal.status
     else:
-        assert found in {True, False}
+        status = 200 if found in {True, False} else 500
+    assert status in {200, 400}

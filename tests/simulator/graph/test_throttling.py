@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
 
 import pytest
 
-from simulator.graph import throttling
 from simulator.graph.operation import Operation
 from simulator.graph.query import Options
 from simulator.graph.throttling import Bucket, resource_units
@@ -15,11 +14,11 @@ from tests.simulator.graph.caller import GraphCaller
 
 
 @pytest.fixture
-def clock(graph: GraphCaller, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def clock(graph: GraphCaller, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(throttling.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     graph.sim.world.throttling = True
-    yield now
+    return now
 
 
 async def test_reports_serve_five_in_ten_seconds(graph: GraphCaller, clock: list[float]) -> None:
