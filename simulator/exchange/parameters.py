@@ -109,6 +109,8 @@ ENUMS: Mapping[str, tuple[str, ...]] = {
 
 # Where a cmdlet has several parameter sets: at least one of these must be given whole. Elsewhere every "!" is needed.
 _SETS: Mapping[str, tuple[frozenset[str], ...]] = {
+    # The reference calls its identity mandatory and shows it without one in its first example.
+    "Get-HostedOutboundSpamFilterPolicy": (frozenset(),),
     "Get-MailboxFolderStatistics": (frozenset({"Identity"}),),
     "Get-MobileDevice": (frozenset(),),
     "Get-MobileDeviceStatistics": (frozenset({"Identity"}), frozenset({"Mailbox"})),

@@ -83,9 +83,7 @@ async def test_a_disabled_rule_is_off_in_graph_too(exchange: RestBackend, megan:
 
 
 @pytest.mark.usefixtures("scene")
-async def test_a_removed_rule_comes_back_from_its_record(
-    exchange: RestBackend, megan: Mailbox, sim: Simulator
-) -> None:
+async def test_a_removed_rule_comes_back_from_its_record(exchange: RestBackend, megan: Mailbox, sim: Simulator) -> None:
     rule = await _one(exchange, megan, ".")
     await inbox_rules.remove_rule(exchange, megan, rule.rule_id)
     assert sim.world.tenant.user("megan").rules == []
