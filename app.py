@@ -96,12 +96,13 @@ class Application:
             runner=runner,
             posts=posts,
             people=People(database, now),
+            channel=self.messenger,
             requests=requests,
             steps=STEPS,
             now=now,
         )
         turns = Turns(self.parts)
-        self.publisher = Publisher(self.parts, self.messenger)
+        self.publisher = Publisher(self.parts)
         durable.register(JOB, turns.handle, pending=requests.unfinished, give_up=turns.gave_up)
         durable.register("prepare", runner.prepare, pending=runner.pending_preparations, give_up=runner.prepare_gave_up)
         durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)

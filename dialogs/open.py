@@ -34,7 +34,8 @@ async def compromise(
     """
     await parts.access.require(message.actor, Permission.INCIDENT_OPEN, message.conversation)
     found = await _find(parts, command.user, message)
-    if len(found) > 1:
+    # A name is never enough to act on: even a single match is confirmed by choosing it.
+    if len(found) > 1 or (found and command.user.by is SoughtBy.NAME):
         nonce = store.new_nonce()
         return _choice(command.user, found, request_id, nonce), {
             "candidates": [account.id for account in found[:_MOST_CHOICES]],
@@ -104,10 +105,13 @@ async def _find(parts: Parts, sought: Sought, message: Message) -> tuple[Account
         object_id = sought.mention.object_id
         if object_id is None:
             person = await parts.people.by_teams_id(sought.mention.teams_id)
-            object_id = person.object_id if person else None
+            member = None if person else await parts.channel.member(message.conversation, sought.mention.teams_id)
+            object_id = person.object_id if person else member.object_id if member else None
         if object_id is None:
             raise BadInput(reason="unknown-mention")
         return (await parts.m365.directory.account(object_id),)
+    if sought.by is SoughtBy.NAME:
+        return await parts.m365.directory.nearest_accounts(sought.value, limit=_MOST_CHOICES)
     return await parts.m365.directory.find_accounts(sought.value)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from services.access import Access
 from services.approvals import Approvals
+from services.channel import Channel
 from services.database import Database
 from services.durable import Durable
 from services.microsoft365 import Microsoft365
@@ -32,6 +33,7 @@ class Parts:
     runner: Runner
     posts: Posts
     people: People
+    channel: Channel
     requests: Requests
     steps: Sequence[Step]
     now: Callable[[], datetime]

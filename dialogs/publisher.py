@@ -15,7 +15,7 @@ from contextlib import suppress
 from cards import approval_card, incident_card
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
-from services.channel import Card, Channel, Conversation
+from services.channel import Card, Conversation
 from services.errors import BadInput, IRBotError, NotAllowed, NotFound, Throttled, UnknownOutcome
 from services.incidents import store
 from services.posts import Post, PostKind, PostState
@@ -30,9 +30,9 @@ _LONGEST_WAIT_SECONDS = 300.0
 class Publisher:
     """One per process. Several processes may publish: a post is sent by whoever takes it first."""
 
-    def __init__(self, parts: Parts, channel: Channel) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._channel = channel
+        self._channel = parts.channel
         self._task: asyncio.Task[None] | None = None
         self._busy: set[str] = set()
 

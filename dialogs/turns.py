@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from services.plain_words import explain
-
 from cards import approval_card, incident_card, problem_card
 from cards.views import ProblemView
 from dialogs import approve, help, lock, open  # noqa: A004  # the dialogs' own names
@@ -28,6 +26,7 @@ from services.channel import Card, Conversation, ConversationKind
 from services.errors import BadInput, Bug, IRBotError, NotAllowed, NotFound, Refusal
 from services.incidents import store
 from services.incidents.model import actor_from_json, conversation_from_json
+from services.plain_words import explain
 from services.posts import PostKind
 from services.requests import Request, RequestState
 

@@ -63,3 +63,7 @@ class Channel(Protocol):
     async def open_personal(self, object_id: str, service_url: str, tenant_id: str) -> Conversation:
         """The personal chat with this person, created where there is none."""
         ...
+
+    async def member(self, where: Conversation, teams_id: str) -> Actor | None:
+        """Who this Teams id is, by the roster of the conversation; None where there is no such member."""
+        ...

@@ -34,6 +34,10 @@ class EffectState(StrEnum):
     UNKNOWN = "unknown"
 
 
+_PROGRESS: Mapping[EffectState, str] = {
+    EffectState.SENT: "Sent. Waiting until it shows.",
+    EffectState.UNKNOWN: "No answer came. Looking whether it was done.",
+}
 _TAGS: Mapping[EffectState, AuditTag] = {
     EffectState.FAILED: AuditTag.EFFECT_FAILED,
     EffectState.INTENDED: AuditTag.EFFECT_ATTEMPTED,
@@ -155,6 +159,8 @@ class Ledger:
                 )
             else:
                 await connection.execute(sa.update(tables.effects).where(key).values(finished_at=now, **values))
+            running = (tables.step_runs.c.id == run.id) & (tables.step_runs.c.state == State.RUNNING.value)
+            await connection.execute(sa.update(tables.step_runs).where(running).values(reason=_PROGRESS.get(state, "")))
             await timeline.append(
                 connection,
                 run.incident_id,

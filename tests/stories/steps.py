@@ -1,0 +1,46 @@
+"""What the stories do over and over, in the words of the people in them."""
+
+from __future__ import annotations
+
+from simulator.bench import Bench, Pressed
+from simulator.journal import Entry
+from simulator.reading import Shown
+from simulator.tenant import User
+
+LOCKED = "The account is locked"
+
+
+async def open_incident(bench: Bench, account: str, by: str = "alex") -> Shown:
+    """Writes the command in the channel and waits for the plan."""
+    await bench.say(f"compromise {account}", by=by)
+    return await bench.until_button("Lock account…", by=by, where="thread")
+
+
+async def ask(bench: Bench, account: str, by: str = "alex") -> Pressed:
+    """Opens an incident and asks for the lock."""
+    await open_incident(bench, account, by)
+    return await bench.click("Lock account…", by=by, where="thread")
+
+
+async def lock(bench: Bench, account: str, by: str = "alex") -> Shown:
+    """A whole lock by the *confirm* rule, up to the card that says so."""
+    await ask(bench, account, by)
+    await bench.click("Lock now", by=by, where="thread")
+    return await bench.until_card(LOCKED, by=by, where="thread")
+
+
+def is_locked(user: User) -> bool:
+    """Whether the tenant itself shows the account as locked: blocked, no session, another password."""
+    return not user.enabled and not user.active_sessions() and user.password.version > 1
+
+
+def writes(bench: Bench, account: str) -> list[Entry]:
+    """The requests that changed this account and were carried out."""
+    object_id = bench.user(account).id
+    return [
+        entry
+        for entry in bench.sim.world.journal.entries(service="graph")
+        if entry.carried_out
+        and object_id in entry.path
+        and (entry.method == "PATCH" or entry.path.endswith("/revokeSignInSessions"))
+    ]
