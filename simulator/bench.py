@@ -43,6 +43,7 @@ _READY_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.02
 _QUIET_SECONDS = 0.25
 _BOT_PORT = 41000
+_NOT_HERE = "only a bot in its own process has that: Bench.start(own_process=True)"
 
 
 class Bench:
@@ -351,21 +352,29 @@ class _InProcess:
 
     async def kill(self) -> None:
         """Not possible here."""
-        raise BenchError("only a bot in its own process can be killed: Bench.start(own_process=True)")
+        raise BenchError(_NOT_HERE)
+
+    @property
+    def pid(self) -> int:
+        """There is none to kill."""
+        raise BenchError(_NOT_HERE)
+
+    @property
+    def log(self) -> Path:
+        """The log of this process is the test's own."""
+        raise BenchError(_NOT_HERE)
 
 
 class _OwnProcess:
     """The bot as `python app.py run`, with its output in `log`."""
 
     def __init__(self, environment: Mapping[str, str], port: int, folder: Path) -> None:
-        self._port = port
         self.folder = folder
         self._process = BotProcess(BOT, environment, port, folder)
         self.log = self._process.log
 
     async def start(self) -> None:
         await self._process.start()
-        await _until_ready(self._port)
 
     async def stop(self) -> None:
         """Ends the bot with a chance to tidy up."""

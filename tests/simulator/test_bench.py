@@ -233,6 +233,24 @@ async def test_a_restarted_bot_answers_at_the_same_place(talk: Talk) -> None:
         await talk.bench.bot.kill()
 
 
+async def test_a_bot_in_a_process_of_its_own_can_be_killed_and_comes_back() -> None:
+    async with Bench.start(own_process=True) as bench:
+        await bench.say("help", by="alex", where="personal")
+        await bench.until_card("compromise", by="alex", where="personal")
+        first = bench.bot.pid
+
+        await bench.bot.kill()
+        said = await bench.say("help", by="alex", where="personal")
+        assert "ClientConnector" in said.answer.fault
+        await bench.bot.restart()
+        said = await bench.say("whoami", by="alex", where="personal")
+
+        assert said.answer.fault == ""
+        assert bench.bot.pid != first
+        assert bench.bot.log.read_text(encoding="utf-8")
+        await bench.until_card("Alex Wilber", by="alex", where="personal")
+
+
 async def test_settings_reach_the_bot_and_the_shell_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRBOT_APPROVAL_MINUTES", "99")
     monkeypatch.setenv("IRBOT_CLOUD", "dod")
