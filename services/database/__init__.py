@@ -108,7 +108,8 @@ async def insert_once(connection: AsyncConnection, table: sa.Table, **values: An
     Waits for another replica that is inserting the same, so that what it wrote can be read afterwards.
     """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return (await connection.execute(insert(table).values(**values).on_conflict_do_nothing())).rowcount == 1
+    statement = insert(table).values(**values).on_conflict_do_nothing()
+    return (await connection.execute(statement, execution_options={"preserve_rowcount": True})).rowcount == 1
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
