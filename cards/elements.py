@@ -1,6 +1,6 @@
 """The few Adaptive Card elements that every card is made of, and the one place where text becomes safe to show.
 
-Text is safe by construction: `text`, `facts` and the others take plain strings and escape every one of them. The
+Text is safe by construction: `text`, `badge` and the others take plain strings and escape every one of them. The
 only strings that pass unescaped are `Token`s, which this module alone makes (a time that the reader's client shows
 in the reader's own time zone, bold within a line).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -183,19 +183,6 @@ def heading(*parts: Part, size: str = "medium", spacing: str = "medium", separat
 def small_print(*parts: Part) -> Element:
     """What only somebody who looks for it needs."""
     return text(*parts, size="small", subtle=True, limit=MAX_NAME)
-
-
-def facts(rows: Iterable[tuple[str, Part | tuple[Part, ...]]]) -> Element:
-    """Name and value pairs; rows without a value are left out."""
-    return {
-        "type": "FactSet",
-        "spacing": "small",
-        "facts": [
-            {"title": plain(title), "value": join(*(value if isinstance(value, tuple) else (value,)))}
-            for title, value in rows
-            if value
-        ],
-    }
 
 
 def badge(

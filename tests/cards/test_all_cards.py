@@ -17,8 +17,9 @@ from cards.elements import MAX_UTF8_BYTES, MAX_UTF16_BYTES
 from tests.cards.checks import elements, markup, shown, walk
 from tests.cards.snapshots import FOLDER, path_of, written
 from tests.machine import go_without
+from tools.gallery.cast import HOSTILE
 from tools.gallery.render import CannotDrawError, validate
-from tools.gallery.samples import HOSTILE, SAMPLES, Sample
+from tools.gallery.samples import SAMPLES, Sample
 
 every_card = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 PLAIN_TYPES = {str, int, bool, list, dict}

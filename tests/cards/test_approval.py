@@ -8,7 +8,7 @@ import pytest
 
 from cards import approval_card
 from tests.cards.checks import elements, words
-from tools.gallery.samples import APPROVALS, CHANGES
+from tools.gallery.incident_samples import APPROVALS, CHANGES
 
 WAITING = APPROVALS["waiting"]
 

@@ -22,7 +22,6 @@ from cards.elements import (
     card,
     clock,
     expandable,
-    facts,
     fitted,
     join,
     plain,
@@ -35,7 +34,7 @@ from cards.elements import (
 )
 from cards.views import Button, ButtonStyle, Tone
 from tests.cards.checks import elements, markup, rendered
-from tools.gallery.samples import HOSTILE
+from tools.gallery.cast import HOSTILE
 
 AT = datetime(2026, 3, 14, 2, 41, 7, 999_999, tzinfo=UTC)
 BUTTON = Button("Lock now", "confirm", "an-id", "a-nonce", ButtonStyle.DESTRUCTIVE)
@@ -190,7 +189,7 @@ def test_hostile_text_is_harmless_in_every_element(value: str) -> None:
     drawn = card(
         [
             text(value),
-            facts([(value, value)]),
+            badge(value, value, Tone.GOOD, about=value),
             *expandable(value, [text(value)], "x"),
             *buttons([Button(value, "verb", "id", "nonce")]),
         ],
@@ -198,7 +197,8 @@ def test_hostile_text_is_harmless_in_every_element(value: str) -> None:
     )
     for block in elements(drawn, "TextBlock"):
         assert markup(block["text"]) == []
-    assert markup(drawn["body"][1]["facts"][0]["value"]) == []
+    for run in elements(drawn, "TextRun"):
+        assert markup(run["text"]) == []
     assert markup(drawn["fallbackText"]) == []
 
 
@@ -239,11 +239,6 @@ def test_the_styled_button_comes_first() -> None:
 
 def test_no_buttons_draw_nothing() -> None:
     assert buttons([]) == []
-
-
-def test_facts_leave_out_what_is_not_there() -> None:
-    drawn = facts([("Department", ""), ("Opened", ("by ", "Alex", " at ", clock(AT)))])
-    assert drawn["facts"] == [{"title": "Opened", "value": "by Alex at {{TIME(2026-03-14T02:41:07Z)}}"}]
 
 
 def test_a_list_says_how_much_it_leaves_out() -> None:

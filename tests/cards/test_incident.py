@@ -8,7 +8,8 @@ from cards import incident_card
 from cards.incident import UNFOLDED_STEPS
 from cards.views import StepLine, Tone
 from tests.cards.checks import elements, walk, words
-from tools.gallery.samples import CONFIRM, INCIDENTS, LARGE_PERSON, OPENED, PLAYBOOK
+from tools.gallery.cast import LARGE_PERSON, OPENED
+from tools.gallery.incident_samples import CONFIRM, INCIDENTS, PLAYBOOK
 
 OPEN, CONFIRMING, LOCKED = INCIDENTS["open"], INCIDENTS["confirm"], INCIDENTS["locked"]
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from cards import choice_card, nearest_card
 from tests.cards.checks import elements, words
-from tools.gallery.samples import CHOICES, JONIS, LARGE_PERSON, NEARESTS
+from tools.gallery.cast import LARGE_PERSON
+from tools.gallery.samples import CHOICES, JONIS, NEARESTS
 
 
 def test_each_choice_shows_what_tells_people_apart() -> None:

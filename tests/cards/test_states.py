@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cards.states import APPROVAL_STATES, STEP_STATES, approval_look, step_look
-from tools.gallery.samples import STATES
+from tools.gallery.incident_samples import STATES
 
 
 def test_every_state_has_a_word_of_its_own_and_a_symbol() -> None:
