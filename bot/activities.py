@@ -69,9 +69,14 @@ def tenant_of(activity: Activity) -> str | None:
     return _inner(activity, "tenant", "id")
 
 
+def thread_id_of_team(activity: Activity) -> str | None:
+    """The thread id of the activity's team, None outside a team."""
+    return _inner(activity, "team", "id")
+
+
 def team_ids_of(activity: Activity) -> frozenset[str]:
     """The names that the activity gives its team: the thread id, and the Entra group id where it is there."""
-    found = (_inner(activity, "team", "id"), _inner(activity, "team", "aadGroupId"))
+    found = (thread_id_of_team(activity), _inner(activity, "team", "aadGroupId"))
     return frozenset(name for name in found if name)
 
 
@@ -86,7 +91,7 @@ def conversation_of(activity: Activity, tenant_id: str) -> Conversation:
         kind=kind,
         service_url=activity.service_url,
         tenant_id=tenant_id,
-        team_id=_inner(activity, "team", "id"),
+        team_id=thread_id_of_team(activity),
         channel_id=_inner(activity, "channel", "id"),
     )
 

@@ -28,7 +28,10 @@ from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_OTHER_TEAM = "IRBot is not set up for this team. Ask your administrator to add it."
+_TEAM_WORDS = {
+    "team-not-allowed": "IRBot is not set up for this team. Ask your administrator to add it.",
+    "team-unknown": "IRBot cannot find out which team this is. Please try again in a minute.",
+}
 
 
 class _Factory(ConnectorFactory):  # type: ignore[misc]  # the SDK is untyped
@@ -111,13 +114,14 @@ class Adapter(CloudAdapterBase):  # type: ignore[misc]  # the SDK is untyped
             self._tell(context, text)
 
     async def _refused(self, context: TurnContext, refusal: Rejected, correlation_id: str) -> None:
+        words = _TEAM_WORDS.get(refusal.reason)
         if context.activity.type == ActivityTypes.invoke:
-            text = _OTHER_TEAM if refusal.reason == "team-not-allowed" else f"Not accepted. Reference: {correlation_id}"
+            text = words or f"Not accepted. Reference: {correlation_id}"
             logger.warning("invoke refused: %s", refusal.reason)
             await _answer_invoke(context, invoke_error(HTTPStatus(refusal.status), refusal.reason, text))
             return
-        if refusal.reason == "team-not-allowed" and context.activity.type == ActivityTypes.message:
-            self._tell(context, _OTHER_TEAM)
+        if words is not None and context.activity.type == ActivityTypes.message:
+            self._tell(context, words)
         raise refusal
 
     def _tell(self, context: TurnContext, text: str) -> None:

@@ -86,6 +86,13 @@ class ChannelKeys:
         if flight is not None:
             await asyncio.shield(flight)
 
+    async def look_if_needed(self) -> bool:
+        """Whether signatures can be checked; looks again where not, so that a bad start does not last."""
+        flight = None if self.ready else self._look(_AGAIN_EMPTY_SECONDS)
+        if flight is not None:
+            await asyncio.shield(flight)
+        return self.ready
+
     @property
     def ready(self) -> bool:
         """Whether signatures can be checked now."""

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import aiohttp
 from botframework.connector.aio import ConnectorClient
@@ -136,6 +136,14 @@ class Connectors:
             self._clients.popitem(last=False)
         return client
 
+    async def group_of_team(self, service_url: str, thread_id: str) -> str | None:
+        """The Entra group id of a team. The SDK has this call in its blocking client only."""
+        client = self.client(service_url)
+        url = f"{service_url.rstrip('/')}/v3/teams/{quote(thread_id, safe='')}"
+        reply: HttpReply = await client._client.async_send(client._client.get(url), stream=False)
+        found = (reply.document or {}).get("aadGroupId")
+        return found.lower() if isinstance(found, str) else None
+
     async def session(self) -> aiohttp.ClientSession:
         """The HTTP session, opened at the first use."""
         async with self._opening:
@@ -252,7 +260,7 @@ def _call(http_request: Any, service_url: str) -> _Call:
     if size > LARGEST_UTF16_BYTES:
         raise BadInput(reason="message-too-large", bytes_utf16=size, limit=LARGEST_UTF16_BYTES)
     path = http_request.url.removeprefix(service_url.rstrip("/"))
-    parts = path.strip("/").split("/")  # v3/conversations[/{id}/activities[/{id}]]
+    parts = path.strip("/").split("/")  # v3/conversations[/{id}/…], v3/teams/{id}
     conversation = unquote(parts[2]).split(";")[0] if len(parts) > 2 else None
     opens_personal_chat = conversation is None and document.get("isGroup") is False
     return _Call(

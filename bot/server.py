@@ -19,6 +19,7 @@ from botbuilder.schema import Activity, ActivityTypes
 
 from bot.activities import LARGEST_BODY, parse_body, read_activity
 from bot.adapter import Adapter, ChannelAuthentication
+from bot.allowed_teams import AllowedTeams
 from bot.auth import ChannelToken, InboundAuthentication
 from bot.background import Background
 from bot.channel_keys import ChannelKeys
@@ -58,7 +59,7 @@ class Bot:
         self.background = Background()
         self._inbound = InboundAuthentication(settings, self.keys, service_urls)
         self._adapter = Adapter(settings, ChannelAuthentication(settings, self._inbound, connectors), self.background)
-        self._turns = TurnBot(settings, handler)
+        self._turns = TurnBot(settings, handler, AllowedTeams(settings.allowed_teams, connectors.group_of_team))
 
     async def messages(self, request: web.Request) -> web.Response:
         """Takes one activity."""
@@ -125,7 +126,7 @@ def build_bot_routes(
         return web.json_response({"status": "alive"})
 
     async def readyz(_request: web.Request) -> web.Response:
-        checks = {"channel-keys": bot.keys.ready}
+        checks = {"channel-keys": await bot.keys.look_if_needed()}
         for name, check in ready_checks.items():
             checks[name] = await _passes(name, check, patience.ready_seconds)
         ready = all(checks.values())

@@ -13,7 +13,8 @@ from typing import Any
 from botbuilder.core import ActivityHandler, InvokeResponse, TurnContext
 from botbuilder.schema import Activity
 
-from bot.activities import conversation_of, team_ids_of, tenant_of
+from bot.activities import conversation_of, tenant_of
+from bot.allowed_teams import AllowedTeams
 from bot.clicks import read_click
 from bot.handler import Handler
 from bot.identity import actor_of, object_id_of
@@ -35,13 +36,13 @@ ERROR = "application/vnd.microsoft.error"
 class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
     """Lets in who may come in, reads the activity, asks the handler, and shapes the answer."""
 
-    def __init__(self, settings: Settings, handler: Handler) -> None:
+    def __init__(self, settings: Settings, handler: Handler, allowed_teams: AllowedTeams) -> None:
         super().__init__()
         self._tenant_id = settings.tenant_id.lower()
-        self._allowed_teams = frozenset(settings.allowed_teams)
+        self._allowed_teams = allowed_teams
         self._handler = handler
 
-    def admit(self, activity: Activity) -> Conversation:
+    async def admit(self, activity: Activity) -> Conversation:
         """The place of the activity. Raises Rejected for another tenant, and for a team that is not on the list."""
         tenant_id = tenant_of(activity)
         if tenant_id is None:
@@ -49,15 +50,14 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
         if tenant_id.lower() != self._tenant_id:
             raise Rejected(403, "other-tenant")
         conversation = conversation_of(activity, tenant_id)
-        limited = conversation.kind is ConversationKind.CHANNEL and self._allowed_teams
-        if limited and not self._allowed_teams & team_ids_of(activity):
-            raise Rejected(403, "team-not-allowed")
+        if conversation.kind is ConversationKind.CHANNEL:
+            await self._allowed_teams.insist_on(activity)
         return conversation
 
     async def on_message_activity(self, turn_context: TurnContext) -> None:
         """Hands on what a person wrote to the bot; in a channel or group that is what mentions it."""
         activity = turn_context.activity
-        conversation = self.admit(activity)
+        conversation = await self.admit(activity)
         if activity.from_property.role == "bot" or activity.from_property.id == activity.recipient.id:
             return
         actor = _actor(activity)
@@ -87,7 +87,7 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         """Answers a click, and says a plain no to every other invoke."""
         activity = turn_context.activity
-        conversation = self.admit(activity)
+        conversation = await self.admit(activity)
         actor = _actor(activity)
         if activity.name != "adaptiveCard/action":
             return invoke_error(HTTPStatus.NOT_IMPLEMENTED, "not-supported", "This bot does not do that.")
@@ -112,7 +112,7 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
         await self._arrive(turn_context.activity, [], only_if=True)
 
     async def _arrive(self, activity: Activity, added: list[Any], *, only_if: bool) -> None:
-        conversation = self.admit(activity)
+        conversation = await self.admit(activity)
         if not added and not only_if:
             return
         if not only_if and conversation.kind is not ConversationKind.PERSONAL:

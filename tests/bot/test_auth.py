@@ -127,6 +127,7 @@ def _more_keys(channel: ChannelDouble) -> None:
     channel.keys += [jwk(KEY, "webchat", ("webchat", "directline")), bare, jwk(SHORT_KEY, "short")]
 
 
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("kind", ["message", "click"])
 @pytest.mark.parametrize("case", FORGED)
 async def test_a_forged_request_is_refused(bench: Bench, case: str, kind: str) -> None:

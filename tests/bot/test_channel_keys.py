@@ -107,6 +107,18 @@ async def test_a_dead_endpoint_is_not_hammered(channel: ChannelDouble, keys: Cha
     assert await keys.key("k1") is not None
 
 
+async def test_looking_if_needed_looks_only_then(channel: ChannelDouble, keys: ChannelKeys, clock: Clock) -> None:
+    channel.keys_down = True
+    assert not await keys.look_if_needed()
+    channel.keys_down = False
+    assert not await keys.look_if_needed()  # too soon
+    clock.now += 6
+    assert await keys.look_if_needed()
+    clock.now += 3600
+    assert await keys.look_if_needed()
+    assert channel.key_fetches == 1
+
+
 async def test_one_who_gives_up_does_not_take_the_keys_from_the_others(
     channel: ChannelDouble, keys: ChannelKeys
 ) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from bot import Messenger, Patience, install
 from dialogs.turn import CardAnswer, TextAnswer
 from services.channel import ConversationKind
-from tests.bot.channel_double import ALEX, CHANNEL_CONVERSATION, TEAM, TENANT_ID
-from tests.bot.conftest import Bench
+from tests.bot.channel_double import ALEX, CHANNEL_CONVERSATION, TEAM, TENANT_ID, ChannelDouble, TokensDouble
+from tests.bot.conftest import Bench, HandlerDouble
 
 
 async def test_a_message_reaches_the_handler_as_our_own_type(bench: Bench) -> None:
@@ -87,7 +91,37 @@ async def test_ready_only_when_every_check_passes(bench: Bench) -> None:
         assert answer.status == 200
 
 
-VALUE: dict[str, Any] = {"action": {"type": "Action.Execute", "verb": "v", "data": {"v": 1, "id": "i", "nonce": "n"}}}
+async def test_a_bad_start_does_not_last(channel: ChannelDouble) -> None:
+    """The keys could not be had at the start; an operator's ready check is enough to look again."""
+    channel.keys_down = True
+    messenger, app = Messenger(channel.settings(), TokensDouble()), web.Application()
+    install(app, channel.settings(), HandlerDouble(), messenger, {})
+    async with TestClient(TestServer(app)) as client:
+        async with client.get("/readyz") as answer:
+            assert answer.status == 503
+        asked = channel.metadata_fetches
+        for _ in range(20):
+            async with client.get("/readyz") as answer:
+                assert answer.status == 503
+        assert channel.metadata_fetches == asked  # the endpoint is not hammered on anybody's behalf
+    await messenger.close()
+
+
+async def test_ready_checks_that_fail_or_hang_say_no(channel: ChannelDouble) -> None:
+    async def failing() -> bool:
+        raise RuntimeError("detail")
+
+    async def hanging() -> bool:
+        await asyncio.sleep(60)
+        return True
+
+    messenger, app = Messenger(channel.settings(), TokensDouble()), web.Application()
+    checks = {"failing": failing, "hanging": hanging}
+    install(app, channel.settings(), HandlerDouble(), messenger, checks, patience=Patience(ready_seconds=0.05))
+    async with TestClient(TestServer(app)) as client, client.get("/readyz") as answer:
+        assert answer.status == 503
+        assert (await answer.json())["checks"] == {"channel-keys": True, "failing": False, "hanging": False}
+    await messenger.close()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -40,6 +41,36 @@ async def test_a_team_may_be_listed_by_its_group(bench: Bench) -> None:
     activity["channelData"]["team"]["aadGroupId"] = GROUP_ID
     assert (await bench.post(activity))[0] == 200
     assert bench.handler.told == 1
+
+
+@pytest.mark.parametrize("bot_settings", [{"allowed_teams": (GROUP_ID.upper(),)}])
+async def test_a_group_is_looked_up_once_where_the_message_names_the_thread_only(bench: Bench) -> None:
+    bench.channel.replies = [answering(200, {"id": TEAM, "name": "IR", "aadGroupId": GROUP_ID})]
+    for _ in range(3):
+        assert (await bench.post(bench.channel.activity()))[0] == 200
+    assert bench.handler.told == 3
+    [sent] = bench.channel.sent
+    assert (sent.method, unquote(sent.path)) == ("GET", f"/connector/v3/teams/{TEAM}")
+
+
+@pytest.mark.parametrize("bot_settings", [{"allowed_teams": (GROUP_ID,)}])
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (answering(200, {"id": TEAM, "aadGroupId": GROUP_ID.replace("5", "6")}), "team-not-allowed"),
+        (answering(200, {"id": TEAM}), "team-not-allowed"),
+        (answering(200, {"aadGroupId": None}), "team-not-allowed"),
+        (answering(200, "<html>?</html>"), "team-not-allowed"),
+        (answering(404, {"error": {"code": "NotFound"}}), "team-unknown"),
+        (answering(403, {"error": {"code": "BotNotInConversationRoster"}}), "team-unknown"),
+        (answering(500), "team-unknown"),
+    ],
+)
+async def test_a_group_that_does_not_fit_or_cannot_be_had_is_refused(bench: Bench, reply: Any, reason: str) -> None:
+    bench.channel.replies = [reply]
+    status, body = await bench.post(bench.channel.activity())
+    assert (status, body["error"]["code"]) == (403, reason)
+    assert bench.handler.told == 0
 
 
 @pytest.mark.parametrize("bot_settings", [{"allowed_teams": ("19:other@thread.tacv2",)}])
