@@ -41,7 +41,8 @@ Build = Callable[[Settings], web.Application]
 
 _READY_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.02
-_QUIET_SECONDS = 0.25
+# Longer than the pause in which a bot keeps to the pace that Teams asks of it.
+_QUIET_SECONDS = 1.5
 _BOT_PORT = 41000
 _NOT_HERE = "only a bot in its own process has that: Bench.start(own_process=True)"
 

@@ -228,7 +228,7 @@ class Story:
             lambda: not user.enabled and not user.active_sessions(), self._patience, f"the lock of {user.display_name}"
         )
         seconds = asyncio.get_running_loop().time() - self._pressed_at
-        await self._bench.settled(timeout=self._patience, quiet=1.5)
+        await self._bench.settled(timeout=self._patience)
         self._catch_up()
         self._narrator.remark(f"Blocked and signed out {seconds:.1f} s after the press.")
 

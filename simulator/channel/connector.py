@@ -218,10 +218,9 @@ class Connector:
         """A personal chat with one member, or a new thread in a channel."""
         self._authenticate(request)
         payload = await self._payload(request)
-        data = payload.get("channelData") or {}
-        channel = data.get("channel") or {} if isinstance(data, dict) else {}
-        if isinstance(channel, dict) and channel.get("id"):
-            self._count(Operation.CREATE, str(channel["id"]))
+        channel_id = _id_of(payload.get("channelData"), "channel")
+        if channel_id:
+            self._count(Operation.CREATE, channel_id)
             activity = payload.get("activity")
             if not isinstance(activity, dict):
                 raise errors.bad_argument(
@@ -232,9 +231,9 @@ class Connector:
             faults = faults_of_activity(activity)
             if faults:
                 raise errors.bad_syntax(faults)
-            thread, activity_id = await self._new_thread(str(channel["id"]), activity)
+            thread, activity_id = await self._new_thread(channel_id, activity)
             return web.json_response({"id": thread, "activityId": activity_id}, status=201)
-        return await self._new_personal_chat(payload, data)
+        return await self._new_personal_chat(payload)
 
     async def _new_thread(self, channel_id: str, activity: Json) -> tuple[str, str]:
         """Starts a thread; gives its conversation id and the id of its first message."""
@@ -272,14 +271,13 @@ class Connector:
         latest = max(records, key=lambda record: record.posts[-1].sequence, default=None)
         return None if latest is None else self._teams.emulators.get(latest.emulator)
 
-    async def _new_personal_chat(self, payload: Json, data: Any) -> web.StreamResponse:
+    async def _new_personal_chat(self, payload: Json) -> web.StreamResponse:
         teams = self._teams
         members = payload.get("members")
         if not isinstance(members, list) or len(members) != 1 or not isinstance(members[0], dict):
             raise errors.bad_argument("Incorrect conversation creation parameters: exactly one member")
         named = str(members[0].get("id"))
-        tenant = (data.get("tenant") or {}).get("id") if isinstance(data, dict) else None
-        tenant = tenant or payload.get("tenantId") or payload.get("tenantID")
+        tenant = _id_of(payload.get("channelData"), "tenant") or payload.get("tenantId") or payload.get("tenantID")
         if tenant != teams.tenant.id:
             raise errors.bad_argument(
                 "Incorrect conversation creation parameters: the tenant is missing or not this one"
@@ -404,6 +402,12 @@ class Connector:
 def _owner(record: ConversationRecord) -> str:
     """Whose inbox a message belongs to: the person's, or the conversation's own."""
     return next(iter(record.members)) if record.kind == "personal" else record.id
+
+
+def _id_of(data: Any, name: str) -> str:
+    """The id of an object inside channelData; empty where anything on the way is not what it should be."""
+    inner = data.get(name) if isinstance(data, dict) else None
+    return str(inner.get("id") or "") if isinstance(inner, dict) else ""
 
 
 def _id_in(answer: EmulatorAnswer) -> str:

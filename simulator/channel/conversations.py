@@ -100,6 +100,8 @@ class ConversationStore:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._conversations: dict[str, ConversationRecord] = {}
+        self._shared: dict[str, ConversationRecord] = {}  # threads and group chats
+        self._personal: dict[str, list[ConversationRecord]] = {}  # by object id: there may be tens of thousands
         self._waiting: set[asyncio.Future[None]] = set()
         self._sequence = 0
         self._last_id = 0
@@ -114,11 +116,24 @@ class ConversationStore:
 
     def keep(self, record: ConversationRecord) -> ConversationRecord:
         """The conversation of that id, kept from now on where it is new."""
-        return self._conversations.setdefault(record.id, record)
+        known = self._conversations.get(record.id)
+        if known is not None:
+            return known
+        self._conversations[record.id] = record
+        if record.kind == "personal":
+            for object_id in record.members:
+                self._personal.setdefault(object_id, []).append(record)
+        else:
+            self._shared[record.id] = record
+        return record
 
     def forget(self, conversation_id: str) -> None:
         """The conversation is gone: calls to it answer 404 from now on."""
-        self._conversations.pop(conversation_id, None)
+        record = self._conversations.pop(conversation_id, None)
+        self._shared.pop(conversation_id, None)
+        if record is not None and record.kind == "personal":
+            for object_id in record.members:
+                self._personal[object_id].remove(record)
         self.announce()
 
     def new_activity_id(self) -> str:
@@ -185,15 +200,20 @@ class ConversationStore:
         """What the bot wrote to this person alone, oldest first."""
         return [
             post
-            for record in self
-            if record.kind == "personal" and object_id in record.members
+            for record in self._personal.get(object_id, ())
             for post in record.posts
             if post.by_bot and not post.deleted
         ]
 
     def visible_to(self, object_id: str) -> list[Post]:
         """Every message that this person can see, the last changed one last."""
-        posts = [post for record in self if object_id in record.members for post in record.posts if not post.deleted]
+        shared = [record for record in self._shared.values() if object_id in record.members]
+        posts = [
+            post
+            for record in (*self._personal.get(object_id, ()), *shared)
+            for post in record.posts
+            if not post.deleted
+        ]
         return sorted(posts, key=lambda post: post.changed)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -25,6 +26,12 @@ def bot_id(app_id: str) -> str:
 def personal_chat_id(app_id: str, object_id: str) -> str:
     """The conversation of a person with the bot alone."""
     return "a:1" + _opaque("personal", app_id, object_id.lower())
+
+
+def group_chat_id(app_id: str, object_ids: Iterable[str]) -> str:
+    """A group chat of these people with the bot."""
+    members = "/".join(sorted(object_id.lower() for object_id in object_ids))
+    return f"19:{hashlib.sha256(f'{app_id}/{members}'.encode()).hexdigest()[:32]}@thread.v2"
 
 
 def group_id(tenant_id: str, name: str) -> str:

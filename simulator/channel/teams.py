@@ -109,6 +109,12 @@ class Teams:
             ConversationRecord(chat, "personal", (user.id,), emulator=window.name if window else None)
         )
 
+    def group_chat(self, *people: str) -> ConversationRecord:
+        """The group chat of these people with the bot."""
+        members = tuple(self.person(who).id for who in people)
+        chat = identities.group_chat_id(self.world.app_id, members)
+        return self.conversations.keep(ConversationRecord(chat, "groupChat", members))
+
     def thread(self, conversation_id: str, emulator: str | None = None) -> ConversationRecord:
         """A thread of the team's channels."""
         record = ConversationRecord(conversation_id, "channel", self.team_members, self.team.id, emulator)

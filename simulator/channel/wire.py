@@ -121,13 +121,14 @@ def faults_of_activity(activity: Any) -> list[str]:
         return ["activity: not a JSON object"]
     faults = [f"{key}: no such property of an activity" for key in activity if key not in _ACTIVITY_KEYS]
     kind = activity.get("type")
-    if kind not in _ACTIVITY_TYPES:
+    if not isinstance(kind, str) or kind not in _ACTIVITY_TYPES:
         return [*faults, f"type: {kind!r} cannot be sent to a Teams conversation"]
     for name in ("id", "text", "summary", "replyToId", "serviceUrl", "channelId"):
         if activity.get(name) is not None and not isinstance(activity[name], str):
             faults.append(f"{name}: not a text")
-    if activity.get("textFormat") not in {None, *_TEXT_FORMATS}:
-        faults.append(f"textFormat: {activity['textFormat']!r}")
+    text_format = activity.get("textFormat")
+    if text_format is not None and (not isinstance(text_format, str) or text_format not in _TEXT_FORMATS):
+        faults.append(f"textFormat: {text_format!r}")
     attachments = activity.get("attachments") or []
     if not isinstance(attachments, list):
         return [*faults, "attachments: not a list"]
@@ -148,7 +149,11 @@ def faults_of_activity(activity: Any) -> list[str]:
 
 
 def _faults_of_mentions(activity: dict[str, Any]) -> Iterator[str]:
-    for index, entity in enumerate(activity.get("entities") or []):
+    entities = activity.get("entities") or []
+    if not isinstance(entities, list):
+        yield "entities: not a list"
+        return
+    for index, entity in enumerate(entities):
         if not isinstance(entity, dict) or not isinstance(entity.get("type"), str):
             yield f"entities[{index}]: no type"
         elif entity["type"] == "mention":
@@ -179,8 +184,9 @@ class _CardWalk:
             return
         if card.get("type") != "AdaptiveCard":
             self.faults.append(f"{at}.type: {card.get('type')!r} is no AdaptiveCard")
-        if (root or "version" in card) and card.get("version") not in _CARD_VERSIONS:
-            self.faults.append(f"{at}.version: {card.get('version')!r}; Teams shows 1.0 to 1.5")
+        version = card.get("version")
+        if (root or "version" in card) and (not isinstance(version, str) or version not in _CARD_VERSIONS):
+            self.faults.append(f"{at}.version: {version!r}; Teams shows 1.0 to 1.5")
         self._known(card, _CARD, at)
         self._each(card.get("body", []), f"{at}.body", self._element)
         self._each(card.get("actions", []), f"{at}.actions", self._action)

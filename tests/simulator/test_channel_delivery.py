@@ -56,6 +56,18 @@ async def test_a_reply_stays_in_its_thread_and_a_personal_message_needs_no_menti
     assert "team" not in stub.received[2]["channelData"]
 
 
+async def test_a_group_chat_needs_a_mention_and_is_seen_by_its_members_alone(teams: Teams, stub: StubBot) -> None:
+    chat = teams.group_chat("alex", "adele")
+    said = await teams.say("help", by="alex", in_conversation=chat.id)
+
+    [activity] = stub.received
+    assert activity["conversation"]["conversationType"] == "groupChat"
+    assert activity["text"].startswith("<at>IRBot</at> ")
+    assert "team" not in activity["channelData"]
+    assert teams.conversations.visible_to(teams.person("adele").id) == [said.post]
+    assert teams.conversations.visible_to(teams.person("megan").id) == []
+
+
 @pytest.mark.parametrize("forgery", list(Forgery))
 async def test_a_forged_token_does_not_pass_a_careful_check(teams: Teams, stub: StubBot, forgery: Forgery) -> None:
     said = await teams.say("help", by="alex", forgery=forgery)
