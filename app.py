@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ log = logging.getLogger("irbot")
 
 _EXPIRY_SECONDS = 2.0
 _CARD_CLOCK_SECONDS = 60.0
+_LOST_POSTS_SECONDS = 20.0
 _CARD_CLOCK_RUNS_FOR = timedelta(hours=1)
 
 
@@ -62,15 +64,21 @@ class Application:
 
     async def life(self, _app: web.Application) -> AsyncIterator[None]:
         """Opens everything in order, and closes it in reverse."""
+        async with AsyncExitStack() as at_the_end:
+            self._turns = await self._open(at_the_end)
+            log.info("ready")
+            yield
+            self._turns = None
+
+    async def _open(self, at_the_end: AsyncExitStack) -> Turns:
         settings, now = self.settings, self.now
         database = await Database.open(settings.sql_url)
+        at_the_end.push_async_callback(database.close)
+        at_the_end.push_async_callback(self.tokens.close)
+        at_the_end.push_async_callback(self.messenger.close)
         m365 = await open_microsoft365(settings, self.tokens)
-        on_file = database.is_sqlite
-        durable = Durable(
-            database,
-            f"sqlite:///{settings.data_dir / 'engine.sqlite'}" if on_file else settings.sql_url,
-            settings.data_dir / "lock.sqlite" if on_file else None,
-        )
+        at_the_end.push_async_callback(m365.close)
+        durable = _durable(database, settings)
         access = Access(settings, m365, database)
         posts = Posts(database)
         approvals = Approvals(database, access, posts, settings, self.rules, now)
@@ -106,24 +114,18 @@ class Application:
         durable.register(JOB, turns.handle, pending=requests.unfinished, give_up=turns.gave_up)
         durable.register("prepare", runner.prepare, pending=runner.pending_preparations, give_up=runner.prepare_gave_up)
         durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
+        at_the_end.push_async_callback(self.publisher.close)
+        at_the_end.push_async_callback(durable.close)
         await durable.launch()
         await self.publisher.start()
         clockwork = Clockwork()
+        at_the_end.push_async_callback(clockwork.close)
         clockwork.every(_EXPIRY_SECONDS, "approvals", approvals.expire_due)
         clockwork.every(
             _CARD_CLOCK_SECONDS, "card clocks", lambda: posts.refresh_headlines(now() - _CARD_CLOCK_RUNS_FOR)
         )
-        self._turns = turns
-        log.info("ready")
-        yield
-        self._turns = None
-        await clockwork.close()
-        await durable.close()
-        await self.publisher.close()
-        await m365.close()
-        await self.messenger.close()
-        await self.tokens.close()
-        await database.close()
+        clockwork.every(_LOST_POSTS_SECONDS, "lost posts", lambda: posts.recover(now()))
+        return turns
 
     async def ready(self) -> bool:
         """Whether the database answers and the durable engine holds its lease."""
@@ -151,6 +153,14 @@ class Application:
         return self._turns
 
 
+def _durable(database: Database, settings: Settings) -> Durable:
+    if not database.is_sqlite:
+        return Durable(database, settings.sql_url, None)
+    # Beside the tables, wherever those are: a second bot on the same file meets the same lock.
+    folder = Path(sa.make_url(settings.sql_url).database or "").parent
+    return Durable(database, f"sqlite:///{folder / 'engine.sqlite'}", folder / "lock.sqlite")
+
+
 APPLICATION: web.AppKey[Application] = web.AppKey("application", Application)
 
 
@@ -174,10 +184,15 @@ def run() -> int:
     logs.configure(settings.log_level)
     if settings.app_secret is not None:
         logs.hide(settings.app_secret.get_secret_value())
+    password = sa.make_url(settings.sql_url).password
+    if password:
+        logs.hide(str(password))
     try:
         asyncio.run(_serve(app, settings))
     except Conflict:
         return _complain(f"IRBot cannot start: another IRBot is using the database in {settings.data_dir.resolve()}.")
+    except sa.exc.DBAPIError as error:
+        return _complain(f"IRBot cannot start: its database does not answer ({type(error.orig).__name__}).")
     except OSError as error:
         return _complain(f"IRBot cannot start: {error.strerror or error}.")
     return 0

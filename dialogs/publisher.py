@@ -18,7 +18,7 @@ from dialogs.render import approval_view, incident_view
 from services.channel import Card, Conversation
 from services.errors import BadInput, IRBotError, NotAllowed, NotFound, Throttled, UnknownOutcome
 from services.incidents import store
-from services.posts import Post, PostKind, PostState
+from services.posts import LONGEST_CALL_SECONDS, Post, PostKind, PostState
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Publisher:
 
     async def start(self) -> None:
         """Settles what a killed process was sending, and begins."""
-        await self._parts.posts.recover(self._parts.now())
+        await self._parts.posts.recover(self._parts.now(), everything=self._parts.database.is_sqlite)
         self._task = asyncio.create_task(self._run(), name="publisher")
 
     async def close(self) -> None:
@@ -90,12 +90,16 @@ class Publisher:
         if not await posts.begin(post, now()):
             return
         try:
-            where = post.conversation or await self._personal(post)
-            if post.activity_id is None:
-                activity_id = await self._channel.post_card(where, card, post.summary)
-            else:
-                await self._channel.edit_card(where, post.activity_id, card, post.summary)
-                activity_id = post.activity_id
+            async with asyncio.timeout(LONGEST_CALL_SECONDS):
+                where = post.conversation or await self._personal(post)
+                if post.activity_id is None:
+                    activity_id = await self._channel.post_card(where, card, post.summary)
+                else:
+                    await self._channel.edit_card(where, post.activity_id, card, post.summary)
+                    activity_id = post.activity_id
+        except TimeoutError:
+            await self._failed(post, UnknownOutcome(service="bot-connector"))
+            return
         except IRBotError as error:
             await self._failed(post, error)
             return
@@ -117,7 +121,11 @@ class Publisher:
         elif isinstance(error, UnknownOutcome) and post.activity_id is None and post.kind is PostKind.REPLY:
             await posts.settle(post, PostState.UNKNOWN, now)
         else:
-            wait = error.retry_after if isinstance(error, Throttled) and error.retry_after else 2.0**post.attempts
+            wait = (
+                error.retry_after
+                if isinstance(error, Throttled) and error.retry_after
+                else 2.0 ** min(post.attempts, 9)
+            )
             await posts.retry_later(post, now, min(wait, _LONGEST_WAIT_SECONDS))
 
     async def _draw(self, post: Post) -> Card:

@@ -65,7 +65,7 @@ class Turns:
         await self._parts.people.seen(message.actor, message.conversation)
         key = _key("message", message.conversation.id, message.activity_id)
         request = await self._parts.requests.record(
-            key, {"kind": "message", **asdict(message)}, message.actor.object_id
+            key, {"kind": "message", **asdict(message)}, message.actor.object_id, may_repeat=False
         )
         if request.state is RequestState.RECEIVED:
             await self._parts.durable.start(JOB, request.key)
@@ -81,7 +81,9 @@ class Turns:
             return await self._view(click)
         choice = json.dumps(sorted(click.inputs.items())) if verb is Verb.CHOOSE else ""
         key = _key("click", verb, click.id, click.nonce, click.actor.object_id, choice)
-        request = await parts.requests.record(key, {"kind": "click", **asdict(click)}, click.actor.object_id)
+        request = await parts.requests.record(
+            key, {"kind": "click", **asdict(click)}, click.actor.object_id, may_repeat=True
+        )
         if request.state is RequestState.RECEIVED:
             await parts.durable.start(JOB, request.key)
         finished = await parts.requests.wait(request.key, parts.settings.answer_seconds)

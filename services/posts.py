@@ -21,6 +21,8 @@ from services.channel import Actor, Card, Conversation
 from services.database import Database, insert_once, tables
 from services.incidents.model import conversation_from_json
 
+LONGEST_CALL_SECONDS = 50.0  # what a publisher may take over one post
+
 
 class PostKind(StrEnum):
     """What a post shows, and so how it is drawn and whether it may be sent again."""
@@ -154,14 +156,17 @@ class Posts:
             values |= {"state": PostState.WANTED.value, "activity_id": None}
         await self._set(post, now, **values)
 
-    async def recover(self, now: datetime) -> None:
-        """Settles what a killed process was sending, by the rule of the module."""
-        sending = tables.posts.c.state == PostState.SENDING.value
-        # Only what has been under way for longer than any call lasts: another replica may be sending right now.
-        stale = tables.posts.c.updated_at < now - timedelta(seconds=60)
+    async def recover(self, now: datetime, *, everything: bool = False) -> None:
+        """Settles what a killed process was sending, by the rule of the module.
+
+        `everything` is for a process that starts and is alone. Else only what has been under way for longer than any
+        call lasts: this process or another may be sending right now.
+        """
+        where = tables.posts.c.state == PostState.SENDING.value
+        if not everything:
+            where &= tables.posts.c.updated_at < now - timedelta(seconds=LONGEST_CALL_SECONDS + 10)
         reply = tables.posts.c.kind == PostKind.REPLY.value
         async with self._database.write() as connection:
-            where = sending if self._database.is_sqlite else sa.and_(sending, stale)
             await connection.execute(
                 sa.update(tables.posts).where(where, reply).values(state=PostState.UNKNOWN.value, updated_at=now)
             )

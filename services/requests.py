@@ -18,7 +18,7 @@ _LOOK_SECONDS = 0.2
 
 
 class RequestState(StrEnum):
-    """A refused request may be asked again under the same key; a done one gives its answer again."""
+    """What became of a request. A done one gives its answer again."""
 
     DONE = "done"
     RECEIVED = "received"
@@ -45,10 +45,11 @@ class Requests:
         self._now = now
         self._finished: dict[str, asyncio.Event] = {}
 
-    async def record(self, key: str, body: Mapping[str, Any], actor_id: str) -> Request:
+    async def record(self, key: str, body: Mapping[str, Any], actor_id: str, *, may_repeat: bool) -> Request:
         """The request of this key: new, or the one that came before.
 
-        What was refused before is taken up again as new: the reason may be gone, and every check is made again.
+        Where a person may ask for the same again (press a button twice), what was refused before is taken up as new:
+        the reason may be gone, and every check is made again.
         """
         for _ in range(100):
             async with self._database.write() as connection:
@@ -63,7 +64,7 @@ class Requests:
                     received_at=self._now(),
                 )
                 existing = await self._get(connection, key)
-            if existing is not None and existing.state is not RequestState.REFUSED:
+            if existing is not None and not (may_repeat and existing.state is RequestState.REFUSED):
                 return existing
             head, _, count = key.rpartition("#")
             key = f"{head}#{int(count) + 1}" if head and count.isdigit() else f"{key}#2"

@@ -148,6 +148,13 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _the_database_is_one_that_we_know(self) -> Self:
+        kind = self.database_url.get_secret_value().partition(":")[0].partition("+")[0]
+        if kind not in {"", "postgresql", "sqlite"}:
+            raise ValueError("IRBOT_DATABASE_URL begins with sqlite:/// or postgresql://")
+        return self
+
     @property
     def graph_scope(self) -> str:
         """What a token for Graph is asked for. It follows the cloud, not `graph_url`, which may be a gateway."""
