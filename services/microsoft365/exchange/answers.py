@@ -52,13 +52,14 @@ ROLE = "Exchange Administrator"
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An error body, taken apart. `said` is the service's own sentence, cut short."""
+    """An error body, taken apart. `said` is the service's own sentence, cut short; `incomplete`: a parameter lacked."""
 
     status: int
     error_id: str = ""
     exception: str = ""
     said: str = ""
     readable: bool = True
+    incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def refusal_of(status: int, body: Any) -> Refused:
         return Refused(status, exception="PageExpired", said=_short(internal_said))
     first = details[0] if isinstance(details, list) and details and isinstance(details[0], Mapping) else {}
     said = str(first.get("message") or "")
+    headline = str(error.get("message") or "")
     if said.count("|") >= 2:
         error_id, exception, text = said.split("|", 2)
         exception = exception.rpartition(".")[2]
@@ -129,7 +131,8 @@ def refusal_of(status: int, body: Any) -> Refused:
     return Refused(
         status,
         exception=_word(error.get("code")),
-        said=_short(said or internal_said or str(error.get("message") or "")),
+        said=_short(said or internal_said or headline),
+        incomplete="Invalid Operation" in headline,
     )
 
 
@@ -205,7 +208,7 @@ def _of_the_cmdlet(
         return Ambiguous(sought=call.target, candidates=[], **data)
     if what := _absent(refused, call):
         return Gone(what=what, sought=call.target, **data)
-    if name in _OUR_MISTAKE or (refused.status == 400 and said == "Invalid Operation") or refused.status in {405, 415}:
+    if name in _OUR_MISTAKE or refused.incomplete or refused.status in {405, 415}:
         return Bug(reason="bad-call", **details)
     return Conflict(reason=_reason(refused), **details)
 

@@ -159,7 +159,7 @@ def checked(
     given = dict(parameters)
     named = [name for name in _IDENTITIES if name in given]
     for name in (*named, "User", "Trustee"):
-        if name in given and not _is_name(given[name]):
+        if name in given and not _names(name, given[name]):
             raise Bug(service=SERVICE, operation=cmdlet, reason="empty-identity", parameter=name)
     if not named and cmdlet not in ORGANISATION_WIDE:
         raise Bug(service=SERVICE, operation=cmdlet, reason="no-identity")
@@ -170,6 +170,13 @@ def checked(
     if cmdlet.startswith(_ASKS_BACK):
         given.setdefault("Confirm", False)
     return Call(cmdlet, given, anchor, tuple(select), max_rows, timeout_seconds)
+
+
+def _names(parameter: str, value: Parameter) -> bool:
+    """Whether the value names something; only a sender may be several."""
+    if parameter == "SenderAddress" and isinstance(value, (list, tuple)):
+        return bool(value) and all(_is_name(each) for each in value)
+    return _is_name(value)
 
 
 def _is_name(value: Parameter) -> bool:
