@@ -44,6 +44,7 @@ _LOOK_AGAIN_SECONDS = 0.02
 # Longer than the pause in which a bot keeps to the pace that Teams asks of it.
 _QUIET_SECONDS = 1.5
 _BOT_PORT = 41000
+_REFRESHED = 60
 _NOT_HERE = "only a bot in its own process has that: Bench.start(own_process=True)"
 
 
@@ -310,15 +311,24 @@ class Bench:
         card = post.card
         assert card is not None
         this_look = (post.activity_id, user.id, post.changed)
-        if user.id not in post.views and this_look not in self._refreshed_looks and self._asks_refresh(card, user):
+        if (
+            user.id not in post.views
+            and this_look not in self._refreshed_looks
+            and self._asks_refresh(post, card, user)
+        ):
             self._refreshed_looks.add(this_look)
             answer = await self.teams.press(post, card["refresh"]["action"], by=by, trigger="automatic")
             pressed(answer, post, self.report)
         return as_shown(post, post.card_for(user.id) or card)
 
-    def _asks_refresh(self, card: Json, user: User) -> bool:
-        refresh = card.get("refresh") or {}
-        return self.teams.teams_id(user.id) in refresh.get("userIds", [])
+    def _asks_refresh(self, post: Post, card: Json, user: User) -> bool:
+        """Whether Teams refreshes by itself: for those named, or for all where nobody is named and few see it."""
+        refresh = card.get("refresh")
+        record = self.teams.conversations.get(post.conversation_id)
+        if not refresh or record is None:
+            return False
+        named = refresh.get("userIds")
+        return len(record.members) <= _REFRESHED if named is None else self.teams.teams_id(user.id) in named
 
 
 class _InProcess:

@@ -54,9 +54,11 @@ class Narrator:
 
     def scene(self, title: str) -> None:
         """A new part of the story."""
-        rule = "─" * max(4, self.width - _width(title) - 4)
+        first, *rest = _wrapped(title, self.width - 8)
         self._blank()
-        self._write(self._in(Look.SCENE, f"── {title} {rule}"))
+        self._write(self._in(Look.SCENE, f"── {first} {'─' * (self.width - _width(first) - 4)}"))
+        for line in rest:
+            self._write(self._in(Look.SCENE, f"   {line}"))
         self._blank()
 
     def remark(self, text: str) -> None:

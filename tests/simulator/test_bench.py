@@ -122,6 +122,25 @@ async def test_a_card_that_asks_for_it_is_refreshed_for_that_person_alone(talk: 
     assert talk.bot.presses[1]["value"]["action"]["verb"] == "common"
 
 
+@pytest.mark.parametrize(("named", "presses"), [(None, 1), ([], 0)])
+async def test_a_card_that_names_nobody_is_refreshed_in_a_small_chat_and_one_with_an_empty_list_is_not(
+    talk: Talk, named: list[str] | None, presses: int
+) -> None:
+    bench = talk.bench
+    await bench.say("card", by="adele", where="personal")
+    shown = await bench.until_card("Lock Megan", by="adele")
+    record = bench.teams.conversations.get(shown.conversation_id)
+    assert record is not None
+    post = record.post(shown.activity_id)
+    assert post is not None
+    refresh = {"action": {"type": "Action.Execute", "verb": "mine"}} | ({} if named is None else {"userIds": named})
+    bench.teams.conversations.edit(post, post_of(ask(refresh=refresh)))
+
+    await bench.view(by="adele")
+
+    assert len(talk.bot.presses) == presses
+
+
 async def test_an_edit_replaces_what_single_people_saw(talk: Talk) -> None:
     bench = talk.bench
     await bench.say("card", by="alex")

@@ -26,7 +26,7 @@ class Terminal(io.StringIO):
 
 def tell(out: Terminal, width: int = 60) -> str:
     narrator = Narrator(out, width=width)
-    narrator.scene("Scene 1")
+    narrator.scene("Scene 1: a title that is a good deal longer than the narrowest terminal")
     narrator.says("Alex Wilber", "IT Helpdesk", "@IRBot compromise " + "megan@contoso.com " * 8)
     narrator.card(Shown(card("Lock now", text="Block sign-in · 王小明 " * 10)))
     narrator.changed("Megan Bowen", "sign-in", "allowed", "blocked", "IRBot")
