@@ -239,13 +239,14 @@ class Approvals:
         async with self._database.read() as connection:
             query = sa.select(tables.approvals.c.id).where(waiting, tables.approvals.c.expires_at <= now)
             due = list((await connection.execute(query)).scalars())
+        ended = 0
         for approval_id in due:
             async with self._database.write() as connection:
                 approval = await get(connection, approval_id)
-                await _move(connection, approval, ApprovalState.EXPIRED, AuditTag.APPROVAL_EXPIRED, None, now)
-        if due:
+                ended += await _move(connection, approval, ApprovalState.EXPIRED, AuditTag.APPROVAL_EXPIRED, None, now)
+        if ended:
             self._posts.changed.set()
-        return len(due)
+        return ended
 
     async def _waiting(self, approval_id: str, nonce: str) -> Approval:
         async with self._database.read() as connection:
