@@ -252,6 +252,9 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
     ),
 }
 _CONFLICTS: Mapping[str, Explanation] = {
+    "action-not-offered": Explanation(
+        "Not offered", "Defender for Identity does not offer this for the account.", "Do it in Active Directory."
+    ),
     "already-there": Explanation("Already there", "It is already there.", ""),
     "alternate-phone-first": Explanation(
         "Not yet", "The second phone number has to be removed before this one.", "Remove that one first."
@@ -297,10 +300,18 @@ _CONFLICTS: Mapping[str, Explanation] = {
     ),
     "nothing-to-apply": Explanation("Nothing to do", "There is nothing left to change.", ""),
     "nothing-to-undo": Explanation("Nothing to undo", "IRBot changed nothing here that could be undone.", ""),
+    "other-mailbox-answered": Explanation(
+        "The wrong mailbox", "Exchange answered for another mailbox, so nothing was done.", "Check this one by hand."
+    ),
     "plan-changed": Explanation(
         "The account changed",
         "The account is not as it was when this was asked for, so nothing was done.",
         "Ask for the step again to see what it would do now.",
+    ),
+    "special-user": Explanation(
+        "Cannot be removed",
+        "Exchange keeps this entry for everybody and does not let it go.",
+        "Set its rights to none.",
     ),
     "step-running": Explanation(
         "Already running", "This step is running right now.", "Wait until the card shows how it ended."
@@ -309,6 +320,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "No access pass",
         "This organisation does not allow Temporary Access Passes for this person.",
         "Ask an Entra administrator to switch them on, or set a new password by hand.",
+    ),
+    "would-erase-device": Explanation(
+        "Would erase the phone",
+        "This would erase everything on the phone, private things too, so it was not done.",
+        "Block the phone instead.",
     ),
 }
 _BAD_INPUT: Mapping[str, Explanation] = {

@@ -21,6 +21,7 @@ ACCOUNT_FIELDS = (
     "onPremisesSyncEnabled",
     "onPremisesDomainName",
     "onPremisesSamAccountName",
+    "onPremisesSecurityIdentifier",
     "department",
     "jobTitle",
     "createdDateTime",
@@ -63,6 +64,7 @@ class Account:
     last_password_change: datetime | None
     licensed: bool
     management_restricted: bool
+    on_premises_sid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def account_from(entry: Mapping[str, Any]) -> Account:
         last_password_change=moment(entry, "lastPasswordChangeDateTime"),
         licensed=bool(objects(entry, "assignedLicenses")),
         management_restricted=flag(entry, "isManagementRestricted") is True,
+        on_premises_sid=text(entry, "onPremisesSecurityIdentifier") or None,
     )
 
 

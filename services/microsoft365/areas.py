@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from services.microsoft365.alerts import Alerts
+from services.microsoft365.audit import Audit
 from services.microsoft365.consents import Consents
 from services.microsoft365.devices import Devices
 from services.microsoft365.directory import Directory
 from services.microsoft365.graph import Graph
 from services.microsoft365.licences import Licences
+from services.microsoft365.mail_flow import MailFlow
 from services.microsoft365.mailbox import Mailboxes
+from services.microsoft365.messages import Messages
+from services.microsoft365.on_premises import OnPremisesAccounts
+from services.microsoft365.policies import Policies
+from services.microsoft365.risk import Risk
+from services.microsoft365.scores import Scores
 from services.microsoft365.sign_in_methods import SignInMethods
+from services.microsoft365.sign_ins import SignIns
 from services.microsoft365.tokens import Tokens
 from services.settings import Settings
 
@@ -18,12 +27,21 @@ class Microsoft365:
 
     def __init__(self, graph: Graph, app_id: str) -> None:
         self._graph = graph
+        self.alerts = Alerts(graph)
+        self.audit = Audit(graph)
         self.consents = Consents(graph)
         self.devices = Devices(graph)
         self.directory = Directory(graph, app_id)
         self.licences = Licences(graph)
+        self.mail_flow = MailFlow(graph)
         self.mailbox = Mailboxes(graph)
+        self.messages = Messages(graph)
+        self.on_premises = OnPremisesAccounts(graph)
+        self.policies = Policies(graph)
+        self.risk = Risk(graph)
+        self.scores = Scores(graph)
         self.sign_in_methods = SignInMethods(graph)
+        self.sign_ins = SignIns(graph)
 
     async def close(self) -> None:
         """Closes the connections. The tokens belong to who made them."""

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from kiota_abstractions.method import Method
 
 from services.microsoft365.graph import Graph
-from services.microsoft365.operations import Needs, Operation, permissions_of
+from services.microsoft365.operations import Effect, Needs, Operation, permissions_of
 from services.microsoft365.reading import child, number, objects, text
 
 _TENANT = Operation("tenant-licences", ("LicenseAssignment.Read.All",))
 _ACCOUNT = Operation("account-licences", ("LicenseAssignment.Read.All",))
 
+_ASSIGN = Operation("assign-licence", ("LicenseAssignment.ReadWrite.All",), effect=Effect.REPEATABLE)
+
 NEEDS: Needs = {
+    "assign": permissions_of(_ASSIGN),
     "of_tenant": permissions_of(_TENANT),
     "has_plan": permissions_of(_TENANT),
     "of_account": permissions_of(_ACCOUNT),
@@ -108,3 +111,12 @@ class Licences:
             )
             for entry in items.values
         )
+
+    async def assign(self, object_id: str, sku_id: str) -> None:
+        """Gives a licence to the account, which must have a usage location. Works within minutes, a mailbox in hours.
+
+        POST /users/{id}/assignLicense; LicenseAssignment.ReadWrite.All; safe to repeat.
+        """
+        action = self._graph.client.users.by_user_id(object_id).assign_license
+        body = {"addLicenses": [{"skuId": sku_id, "disabledPlans": []}], "removeLicenses": []}
+        await self._graph.call(_ASSIGN, self._graph.request(Method.POST, action, body=body))

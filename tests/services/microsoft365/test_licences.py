@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from services.microsoft365.licences import Licences
@@ -54,3 +55,12 @@ async def test_an_accounts_plans_leave_out_what_is_switched_off(wire: GraphBench
     wire.replies = [page(entry)]
     (licence,) = await licences.of_account("u1")
     assert licence.plans == {"AAD_PREMIUM"}
+
+
+async def test_a_licence_is_given_with_both_lists(wire: GraphBench, licences: Licences) -> None:
+    wire.replies = [httpx.Response(200, json={"id": "u1"})]
+    await licences.assign("u1", "06ebc4ee-1bb5-47dd-8120-11324bc54e06")
+    assert wire.body() == {
+        "addLicenses": [{"skuId": "06ebc4ee-1bb5-47dd-8120-11324bc54e06", "disabledPlans": []}],
+        "removeLicenses": [],
+    }

@@ -1,0 +1,206 @@
+"""Messages in mailboxes: what was sent, what lies there, sending our own, and taking the intruder's away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kiota_abstractions.method import Method
+
+from services.microsoft365.graph import Graph, Json
+from services.microsoft365.listing import Listing, listing
+from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
+from services.microsoft365.reading import child, flag, instant, moment, objects, text
+
+_READ = Operation("messages", ("Mail.ReadBasic.All",), Row.OUTLOOK)
+_SEARCH = Operation("search-messages", ("Mail.Read",), Row.OUTLOOK)
+_MOVE = Operation("move-message", ("Mail.ReadWrite",), Row.OUTLOOK, Effect.ONCE)
+_PURGE = Operation("purge-message", ("Mail.ReadWrite",), Row.OUTLOOK, Effect.REPEATABLE)
+_SEND = Operation("send-mail", ("Mail.Send",), Row.OUTLOOK, Effect.ONCE)
+_REMEDIATE = Operation(
+    "remediate-mail",
+    ("SecurityAnalyzedMessage.ReadWrite.All",),
+    Row.SECURITY,
+    Effect.ONCE,
+    licence="Microsoft Defender for Office 365 P2",
+)
+
+NEEDS: Needs = {
+    "in_folder": permissions_of(_READ),
+    "search": permissions_of(_SEARCH),
+    "move": permissions_of(_MOVE),
+    "purge": permissions_of(_PURGE),
+    "send": permissions_of(_SEND),
+    "was_sent": permissions_of(_READ),
+    "remediate": permissions_of(_REMEDIATE),
+}
+
+MARK_HEADER = "x-irbot-message"
+_PAGE = 100
+_FIELDS = (
+    "id",
+    "subject",
+    "from",
+    "toRecipients",
+    "ccRecipients",
+    "bccRecipients",
+    "sentDateTime",
+    "receivedDateTime",
+    "internetMessageId",
+    "hasAttachments",
+)
+_STABLE_IDS = {"Prefer": 'IdType="ImmutableId"'}
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message without its body. `id` stays the same when the message is moved within its mailbox."""
+
+    id: str
+    subject: str
+    sender: str
+    recipients: tuple[str, ...]
+    sent_at: datetime | None
+    message_id: str
+    has_attachments: bool
+
+
+class Messages:
+    """Messages by the object id of the mailbox's account."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    async def in_folder(self, object_id: str, folder: str, since: datetime, limit: int) -> Listing[Message]:
+        """What was sent or received since then in a folder, newest first: `sentitems`, `inbox`, `deleteditems`,
+        `recoverableitemsdeletions`, `junkemail`, `drafts`, or an id.
+
+        GET /users/{id}/mailFolders/{folder}/messages; Mail.ReadBasic.All; read only.
+        """
+        where = self._graph.client.users.by_user_id(object_id).mail_folders.by_mail_folder_id(folder).messages
+        request = self._graph.request(
+            Method.GET,
+            where,
+            filter=f"sentDateTime ge {instant(since)}",
+            orderby=("sentDateTime desc",),
+            select=_FIELDS,
+            top=_PAGE,
+            headers=_STABLE_IDS,
+        )
+        return listing(await self._graph.items(_READ, request, limit=limit, mailbox=object_id), _message_from)
+
+    async def search(self, object_id: str, words: Sequence[str], limit: int) -> Listing[Message]:
+        """Messages that contain all the words, in any folder. Outlook finds a thousand at most.
+
+        GET /users/{id}/messages?$search; Mail.Read; read only.
+        """
+        clean = " ".join(f'\\"{word}\\"' for word in (each.replace('"', " ").replace("\\", " ") for each in words))
+        request = self._graph.request(
+            Method.GET,
+            self._graph.client.users.by_user_id(object_id).messages,
+            search=f'"{clean}"',
+            select=_FIELDS,
+            top=_PAGE,
+            headers=_STABLE_IDS,
+        )
+        return listing(await self._graph.items(_SEARCH, request, limit=limit, mailbox=object_id), _message_from)
+
+    async def move(self, object_id: str, message_id: str, folder: str) -> None:
+        """Moves a message to a folder, such as `deleteditems`.
+
+        POST /users/{id}/messages/{id}/move; Mail.ReadWrite; after an unknown outcome look where it is.
+        """
+        where = self._graph.client.users.by_user_id(object_id).messages.by_message_id(message_id).move
+        body = {"DestinationId": folder}
+        request = self._graph.request(Method.POST, where, body=body, headers=_STABLE_IDS)
+        await self._graph.call(_MOVE, request, mailbox=object_id)
+
+    async def purge(self, object_id: str, message_id: str) -> None:
+        """Takes a message away so that the user cannot get it back; a hold still keeps it. Raises Gone.
+
+        POST /users/{id}/messages/{id}/permanentDelete; Mail.ReadWrite; safe to repeat. Global cloud only.
+        """
+        where = self._graph.client.users.by_user_id(object_id).messages.by_message_id(message_id).permanent_delete
+        request = self._graph.request(Method.POST, where, headers=_STABLE_IDS)
+        await self._graph.call(_PURGE, request, mailbox=object_id)
+
+    async def send(self, sender_id: str, recipients: Sequence[str], subject: str, html: str, *, mark: str) -> None:
+        """Hands a mail to Exchange for sending. `mark` is unique and finds it in Sent Items: see `was_sent`.
+
+        POST /users/{id}/sendMail; Mail.Send; every call sends: after an unknown outcome ask `was_sent`.
+        """
+        message: Json = {
+            "subject": subject,
+            "importance": "high",
+            "body": {"contentType": "html", "content": html},
+            "toRecipients": [{"emailAddress": {"address": address}} for address in recipients],
+            "internetMessageHeaders": [{"name": MARK_HEADER, "value": mark}],
+        }
+        where = self._graph.client.users.by_user_id(sender_id).send_mail
+        request = self._graph.request(Method.POST, where, body={"Message": message, "SaveToSentItems": True})
+        await self._graph.call(_SEND, request, mailbox=sender_id)
+
+    async def was_sent(self, sender_id: str, mark: str, since: datetime, limit: int = 200) -> bool | None:
+        """Whether Sent Items holds the mail with this mark; None where there is more than was looked at.
+
+        GET /users/{id}/mailFolders/sentitems/messages; Mail.ReadBasic.All; read only.
+        """
+        where = self._graph.client.users.by_user_id(sender_id).mail_folders.by_mail_folder_id("sentitems").messages
+        request = self._graph.request(
+            Method.GET,
+            where,
+            filter=f"sentDateTime ge {instant(since)}",
+            orderby=("sentDateTime desc",),
+            select=("id", "internetMessageHeaders"),
+            top=_PAGE,
+        )
+        items = await self._graph.items(_READ, request, limit=limit, mailbox=sender_id)
+        for entry in items.values:
+            for header in objects(entry, "internetMessageHeaders"):
+                if text(header, "name").casefold() == MARK_HEADER and text(header, "value") == mark:
+                    return True
+        return False if items.complete else None
+
+    async def remediate(self, name: str, mails: Sequence[tuple[str, str]]) -> str:
+        """Asks Defender to pull delivered mail out of mailboxes, softly. `mails`: network message ids and recipients.
+
+        Returns where the action can be followed. Accepted is not done: it takes minutes to hours.
+
+        POST /security/collaboration/analyzedEmails/remediate; SecurityAnalyzedMessage.ReadWrite.All, Defender for
+        Office 365 P2; every call starts an action.
+        """
+        body: Json = {
+            "displayName": name,
+            "description": name,
+            "severity": "high",
+            "action": "softDelete",
+            "remediateSendersCopy": True,
+            "analyzedEmails": [
+                {"networkMessageId": message_id, "recipientEmailAddress": recipient} for message_id, recipient in mails
+            ],
+        }
+        where = self._graph.client.security.collaboration.analyzed_emails.microsoft_graph_security_remediate
+        answer = await self._graph.call(_REMEDIATE, self._graph.request(Method.POST, where, body=body))
+        return answer.headers.get("Location") or ""
+
+
+def _message_from(entry: Mapping[str, Any]) -> Message:
+    return Message(
+        id=text(entry, "id"),
+        subject=text(entry, "subject"),
+        sender=_address(child(entry, "from")),
+        recipients=tuple(
+            _address(recipient)
+            for kind in ("toRecipients", "ccRecipients", "bccRecipients")
+            for recipient in objects(entry, kind)
+        ),
+        sent_at=moment(entry, "sentDateTime"),
+        message_id=text(entry, "internetMessageId"),
+        has_attachments=flag(entry, "hasAttachments") is True,
+    )
+
+
+def _address(recipient: Mapping[str, Any]) -> str:
+    return text(child(recipient, "emailAddress"), "address")

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from services.microsoft365.policies import REPORT_ONLY, Policies
+from tests.services.microsoft365.graph_bench import EMPTY, GraphBench, page
+
+POLICY = {
+    "id": "p1",
+    "displayName": "MFA for all",
+    "state": "enabled",
+    "conditions": {"users": {"includeUsers": ["All"]}},
+    "grantControls": {"operator": "OR", "builtInControls": ["mfa"]},
+}
+
+
+@pytest.fixture
+def policies(wire: GraphBench) -> Policies:
+    return Policies(wire.graph)
+
+
+async def test_security_defaults_are_read_and_set(wire: GraphBench, policies: Policies) -> None:
+    wire.replies = [httpx.Response(200, json={"isEnabled": True}), EMPTY]
+    assert await policies.security_defaults()
+    await policies.set_security_defaults(enabled=False)
+    assert wire.body() == {"isEnabled": False}
+
+
+async def test_a_policy_tells_whom_it_asks_for_mfa(wire: GraphBench, policies: Policies) -> None:
+    strength = {**POLICY, "grantControls": {"builtInControls": [], "authenticationStrength": {"id": "x"}}}
+    block = {"grantControls": {"builtInControls": ["block"]}, "conditions": {"users": {"includeUsers": ["u1"]}}}
+    wire.replies = [page(POLICY, strength, block)]
+    found = await policies.access_policies()
+    assert [(each.asks_for_mfa, each.is_for_everybody) for each in found] == [
+        (True, True),
+        (True, True),
+        (False, False),
+    ]
+
+
+async def test_a_new_policy_only_reports_until_it_is_put_in_force(wire: GraphBench, policies: Policies) -> None:
+    wire.replies = [httpx.Response(201, json={**POLICY, "state": REPORT_ONLY}), EMPTY]
+    conditions = {
+        "users": {"includeUsers": ["u1"]},
+        "applications": {"includeApplications": ["All"]},
+        "clientAppTypes": ["exchangeActiveSync", "other"],
+    }
+    made = await policies.create_access_policy("IR-17", conditions, {"operator": "OR", "builtInControls": ["block"]})
+    assert wire.body()["state"] == REPORT_ONLY
+    await policies.set_access_policy_state(made.id, "enabled")
+    assert wire.body() == {"state": "enabled"}
+
+
+@pytest.mark.parametrize(
+    ("assigned", "may"), [(["ManagePermissionGrantsForSelf.microsoft-user-default-low"], True), ([], False)]
+)
+async def test_whether_users_may_let_apps_in(
+    wire: GraphBench, policies: Policies, assigned: list[str], may: bool
+) -> None:
+    wire.replies = [
+        httpx.Response(200, json={"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": assigned}})
+    ]
+    assert await policies.users_may_consent() is may
+
+
+async def test_per_user_mfa_is_set_in_beta(wire: GraphBench, policies: Policies) -> None:
+    await policies.set_per_user_mfa("u1", "enforced")
+    assert wire.paths == ["PATCH /beta/users/u1/authentication/requirements"]
+    assert wire.body() == {"perUserMfaState": "enforced"}
