@@ -335,6 +335,7 @@ class _InProcess:
     """The bot in this process, on a port of its own."""
 
     def __init__(self, build: Build, environment: Mapping[str, str], port: int, folder: Path) -> None:
+        self.folder = folder
         self._build = build
         self._port = port
         with _no_settings_from_outside():
