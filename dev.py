@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 OLDEST = (3, 11)
+OLDEST_SQLITE = (3, 42)
+OTHER_PYTHONS = ("python3.11", "python3.14", "python3.13", "python3.12")
 
 RUN = ("requirements.txt",)
 DEV = ("requirements.txt", "requirements-dev.txt")
@@ -41,8 +43,9 @@ USAGE = "Usage: {python} dev.py " + "|".join(COMMANDS) + "  [further arguments a
 
 def main(arguments: list[str]) -> int:
     """Runs one command of COMMANDS; the answer is the exit code."""
-    if sys.version_info < OLDEST:
-        return complain(too_old(sys.version_info[:3]))
+    problem = unfit(sys.version_info[:3], sqlite_version())
+    if problem is not None:
+        return complain(problem)
     if not arguments or arguments[0] not in COMMANDS:
         return complain(USAGE.format(python="py" if os.name == "nt" else "python3"))
     needs, steps = COMMANDS[arguments[0]]
@@ -58,13 +61,37 @@ def main(arguments: list[str]) -> int:
     return max([call(step) for step in steps])
 
 
-def too_old(version: tuple[int, ...]) -> str:
-    """The sentence for a Python that cannot run IRBot, with the command that can where there is one."""
-    sentence = "IRBot needs Python {}.{} or newer; this is Python {}.".format(*OLDEST, ".".join(map(str, version)))
-    newer = [name for name in ("python3.14", "python3.13", "python3.12", "python3.11") if shutil.which(name)]
-    if newer:
-        return f"{sentence} You have {newer[0]}: run `{newer[0]} dev.py` with the same arguments."
-    return sentence + " Install one and run the same command with it."
+def sqlite_version() -> tuple[int, ...]:
+    """The version of SQLite inside this Python; empty where there is none."""
+    try:
+        import sqlite3
+    except ImportError:
+        return ()
+    return sqlite3.sqlite_version_info
+
+
+def unfit(python: tuple[int, ...], sqlite: tuple[int, ...]) -> str | None:
+    """Why this Python cannot run IRBot, with the command that perhaps can; None where it can."""
+    this = f"this is Python {dotted(python)}"
+    if python < OLDEST:
+        why = f"IRBot needs Python {dotted(OLDEST)} or newer; {this}."
+    elif not sqlite:
+        why = f"IRBot needs a Python with SQLite; {this} without it."
+    elif python >= (3, 12) and sqlite < OLDEST_SQLITE:
+        # From Python 3.12 on, the durable engine asks SQLite for fractions of a second.
+        needed = f"With Python 3.12 or newer IRBot needs SQLite {dotted(OLDEST_SQLITE)} or newer"
+        why = f"{needed}; {this} with SQLite {dotted(sqlite)}."
+    else:
+        return None
+    others = [name for name in OTHER_PYTHONS if shutil.which(name) and name != f"python{dotted(python[:2])}"]
+    if others:
+        return f"{why} You have {others[0]}, too: run `{others[0]} dev.py` with the same arguments."
+    return f"{why} Install another one and run the same command with it."
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """A version as people write it."""
+    return ".".join(map(str, version))
 
 
 class Failed(Exception):
@@ -95,16 +122,16 @@ def prepare(needs: tuple[str, ...]) -> None:
 
 
 def environment_version() -> str | None:
-    """The Python version inside .venv; None where it is absent, broken or too old."""
+    """The Python version inside .venv; None where it is absent, broken or unfit."""
     if not PYTHON.exists():
         return None
-    question = "import pip, sys; print('.'.join(map(str, sys.version_info[:3])))"
+    question = "import pip, sqlite3, sys; print(*sys.version_info[:3], *sqlite3.sqlite_version_info)"
     try:
         answer = subprocess.run([str(PYTHON), "-c", question], stdout=subprocess.PIPE, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return None
-    version = answer.stdout.decode().strip()
-    return version if tuple(map(int, version.split(".")[:2])) >= OLDEST else None
+    numbers = tuple(map(int, answer.stdout.split()))
+    return dotted(numbers[:3]) if unfit(numbers[:3], numbers[3:]) is None else None
 
 
 def create() -> None:

@@ -94,8 +94,23 @@ def test_an_unknown_command_names_the_known_ones(prepared: Path) -> None:
     assert "demo|test|drill" in answer.stderr
 
 
-def test_an_old_python_is_told_what_it_takes() -> None:
-    assert "needs Python 3.11 or newer; this is Python 3.9.2." in dev.too_old((3, 9, 2))
+@pytest.mark.parametrize(
+    ("python", "sqlite", "words"),
+    [
+        ((3, 9, 2), (3, 45, 0), "needs Python 3.11 or newer; this is Python 3.9.2."),
+        ((3, 11, 7), (), "needs a Python with SQLite; this is Python 3.11.7 without it."),
+        ((3, 13, 0), (3, 40, 1), "needs SQLite 3.42 or newer; this is Python 3.13.0 with SQLite 3.40.1."),
+    ],
+)
+def test_a_python_that_does_not_do_is_told_what_it_takes(
+    python: tuple[int, ...], sqlite: tuple[int, ...], words: str
+) -> None:
+    assert words in (dev.unfit(python, sqlite) or "")
+
+
+@pytest.mark.parametrize(("python", "sqlite"), [((3, 11, 0), (3, 40, 1)), ((3, 12, 0), (3, 42, 0))])
+def test_a_python_that_does_is_let_through(python: tuple[int, ...], sqlite: tuple[int, ...]) -> None:
+    assert dev.unfit(python, sqlite) is None
 
 
 def test_an_old_python_can_read_the_file() -> None:
