@@ -127,7 +127,7 @@ class Connectors:
         configuration = BotFrameworkConnectorConfiguration(
             self.credentials,
             service_url,
-            pipeline_type=lambda config: AsyncPipeline([config.user_agent_policy], config.sender),
+            pipeline_type=lambda config: AsyncPipeline([], config.sender),
             sender=_Sender(self, service_url),
         )
         client = ConnectorClient(self.credentials, service_url, custom_configuration=configuration)

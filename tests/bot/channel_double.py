@@ -73,6 +73,7 @@ class ChannelDouble:
     metadata_fetches: int = 0
     key_delay: float = 0.0
     keys_down: bool = False
+    metadata: Callable[[], web.Response] | None = None  # served in the place of the OpenID metadata
     base_url: str = ""
 
     def app(self) -> web.Application:
@@ -159,6 +160,8 @@ class ChannelDouble:
         await asyncio.sleep(self.key_delay)
         if self.keys_down:
             return web.Response(status=503, text="<html>down</html>", content_type="text/html")
+        if self.metadata is not None:
+            return self.metadata()
         return web.json_response({"issuer": ISSUER, "jwks_uri": f"{self.base_url}/keys"})
 
     async def _keys(self, _request: web.Request) -> web.Response:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+from aiohttp import web
 
 from bot.channel_keys import ChannelKeys, KeysUnavailable
 from tests.bot.channel_double import KEY, OTHER_KEY, ChannelDouble, jwk
@@ -154,6 +155,33 @@ async def test_one_unusable_key_does_not_spoil_the_others(
 async def test_private_parts_in_a_key_set_are_not_read(channel: ChannelDouble, keys: ChannelKeys) -> None:
     channel.keys = [{**jwk(KEY, "k1"), "d": "AQAB", "p": "AQAB", "q": "AQAB"}]
     assert await keys.key("k1") is not None
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        lambda base: web.Response(status=302, headers={"Location": f"{base}/keys"}),
+        lambda base: web.json_response({"jwks_uri": "http://keys.example/keys"}),
+        lambda base: web.json_response({"jwks_uri": f"{base}/connector/v3"}),  # answers, but lists no keys
+        lambda base: web.json_response({"jwks_uri": 7}),
+        lambda base: web.json_response({}),
+        lambda base: web.json_response([base]),
+        lambda base: web.Response(text="<html>sign in to the network</html>"),
+        lambda base: web.Response(body=b"[" * 100_000),
+        lambda base: web.Response(body=b" " * 600_000 + b"{}"),
+        lambda base: web.Response(body=b"\xff\xfe"),
+    ],
+)
+async def test_metadata_that_is_none_leaves_the_keys_as_they_are(
+    channel: ChannelDouble, keys: ChannelKeys, clock: Clock, metadata: Callable[[str], web.Response]
+) -> None:
+    assert await keys.key("k1") is not None
+    channel.metadata = lambda: metadata(channel.base_url)
+    clock.now += 61
+    assert await keys.key("k2") is None
+    assert channel.metadata_fetches == 2
+    assert await keys.key("k1") is not None
+    assert channel.key_fetches == 1
 
 
 @pytest.mark.parametrize("url", ["http://login.botframework.com/x", "ftp://x/y", "", "https://user@host/x"])
