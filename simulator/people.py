@@ -12,6 +12,7 @@ from simulator.clock import stamp
 from simulator.ids import guid
 from simulator.licences import assigned, assigned_plans
 from simulator.permissions import KNOWN
+from simulator.records import managed_laptop, ordinary
 from simulator.roles import ROLES
 from simulator.sizes import SIZES, Size
 from simulator.tenant import Device, Group, Json, RoleAssignment, ServicePrincipal, Session, Tenant, User
@@ -157,6 +158,7 @@ class _Builder:
         guest, shared = line.kind == "guest", line.kind.startswith("shared")
         domain = tenant.initial_domain if guest else tenant.domain
         upn = f"{line.alias}@{domain}"
+        object_id = self.object_id(line)
         first, _, last = line.name.partition(" ")
         mail = "ravi@fabrikam.com" if guest else upn
         created = self.now - timedelta(days=200 + random.randrange(900))
@@ -164,7 +166,7 @@ class _Builder:
         licensed = not guest and not shared and line.kind != "break-glass"
         licences = tuple(sorted(tenant.licences)) if licensed else ()
         properties: Json = {
-            "id": guid(seed, f"user:{line.alias}"),
+            "id": object_id,
             "accountEnabled": line.kind != "shared",
             "assignedLicenses": assigned(licences),
             "assignedPlans": assigned_plans(licences, stamp(created)),
@@ -214,8 +216,16 @@ class _Builder:
         )
         user.password.digest = hashlib.blake2b(f"{seed}:{line.alias}".encode(), salt=user.password.salt).digest()
         self._everyday_state(user, line, random)
-        tenant.users[user.id] = user
         return user
+
+    def object_id(self, line: Cast) -> str:
+        """The object id of a person."""
+        return guid(self.seed, f"user:{line.alias}")
+
+    def expect(self, line: Cast) -> None:
+        """Announces a person."""
+        domain = self.tenant.initial_domain if line.kind == "guest" else self.tenant.domain
+        self.tenant.users.expect(self.object_id(line), f"{line.alias}@{domain}", lambda: self.person(line))
 
     def _everyday_state(self, user: User, line: Cast, random: Random) -> None:
         if line.kind in {"shared", "shared-open"}:
@@ -261,8 +271,24 @@ class _Builder:
             }
         )
         self.tenant.devices[device.id] = device
+        managed_laptop(self.tenant.records, user, device.properties, self.now, guid(self.seed, f"mdm:{line.alias}"))
         user.device_ids.append(device.id)
         user.registered_device_ids.append(device.id)
+
+    def history(self, user: User) -> None:
+        """The sign-in log of somebody whose sessions are known."""
+        for session in user.sessions:
+            city, _, country = session.place.partition(", ")
+            later = min(self.now, session.started + timedelta(hours=1))
+            for at, interactive in ((session.started, True), (later, False)):
+                self.tenant.records.add_sign_in(
+                    user,
+                    at,
+                    app=session.app,
+                    ip_address=session.ip_address,
+                    place=(city, country),
+                    interactive=interactive,
+                )
 
     def group(self, name: str, members: list[str], *, assignable: bool = False, owners: tuple[str, ...] = ()) -> Group:
         """Adds a security group; members are aliases, or names of groups that exist."""
@@ -377,13 +403,15 @@ def build(
     builder = _Builder(tenant, seed, now)
     tenant.licences = set(licences)
     people = (*CAST, *_further_people(SIZES[size] - len(CAST), seed))
+    tenant.synchronises = any(line.kind == "synced" for line in people)
     for line in people:
-        user = builder.person(line)
+        builder.expect(line)
+    ordinary(tenant.records, len(people), now, lambda name: guid(seed, name))
+    for line in CAST:
+        user = tenant.users[builder.object_id(line)]
+        user.manager_id = tenant.user(line.manager).id if line.manager else None
         for role in line.roles:
             builder.assign(user.id, role)
-    for line in CAST:
-        if line.manager:
-            tenant.user(line.alias).manager_id = tenant.user(line.manager).id
     builder.group("Security Leads", ["adele"])
     builder.group(RESPONDERS, ["alex", "diego"])
     builder.group(APPROVERS, ["Security Leads", "diego"])
@@ -395,12 +423,13 @@ def build(
     builder.assign(admins.id, "Exchange Administrator")
     builder.assign(tenant.user("henrietta").id, "User Administrator", eligible=True)
     _apps(builder, app_id, app_secret, app_certificate, permissions, directory_roles)
-    megan = tenant.user("megan")
-    megan.sessions.append(
+    tenant.user("megan").sessions.append(
         Session(
             guid(seed, "intruder")[:16], "Office 365", "203.0.113.7", "Lagos, NG", now - timedelta(minutes=42), True
         )
     )
+    for line in CAST:
+        builder.history(tenant.user(builder.object_id(line)))
 
 
 def _apps(

@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from simulator.clock import stamp
+from simulator.directory import People
+from simulator.records import Records
 
 Json = dict[str, Any]
 
@@ -195,6 +197,11 @@ class _Pending:
     old: Any
 
 
+def _city(place: str) -> tuple[str, str]:
+    city, _, country = place.partition(", ")
+    return city, country or "US"
+
+
 class Tenant:
     """All objects, by id and by the names that people and APIs use."""
 
@@ -207,13 +214,14 @@ class Tenant:
     ) -> None:
         self.id = tenant_id
         self.domain = domain
+        self.synchronises = False
         self.initial_domain = f"{domain.split('.', maxsplit=1)[0]}.onmicrosoft.com"
         self.name = domain.split(".", maxsplit=1)[0].capitalize()
         self._now = now
         self._monotonic = monotonic
         self.replication_seconds = 0.0
         self.version = 0
-        self.users: dict[str, User] = {}
+        self.users = People()
         self.groups: dict[str, Group] = {}
         self.service_principals: dict[str, ServicePrincipal] = {}
         self.devices: dict[str, Device] = {}
@@ -221,6 +229,7 @@ class Tenant:
         self.app_role_assignments: list[Json] = []
         self.permission_grants: list[Json] = []
         self.licences: set[str] = set()
+        self.records = Records()
         self.changes: list[Change] = []
         self._pending: list[_Pending] = []
 
@@ -229,10 +238,9 @@ class Tenant:
     def find(self, object_id: str) -> DirectoryObject | None:
         """Any directory object by its id."""
         key = object_id.lower()
-        for kind in (self.users, self.groups, self.service_principals, self.devices):
-            if key in kind:
-                return kind[key]
-        return None
+        if key in self.users:
+            return self.users[key]
+        return self.groups.get(key) or self.service_principals.get(key) or self.devices.get(key)
 
     def user(self, key: str) -> User:
         """The user with this object id, UPN or first name in the tenant's domain. Raises KeyError."""
@@ -244,9 +252,7 @@ class Tenant:
     def find_user(self, key: str) -> User | None:
         """The user with this object id or UPN."""
         lowered = key.lower()
-        if lowered in self.users:
-            return self.users[lowered]
-        return next((user for user in self.users.values() if user.upn.lower() == lowered), None)
+        return self.users[lowered] if lowered in self.users else self.users.by_upn(lowered)
 
     def group(self, name: str) -> Group:
         """The group with this id or display name. Raises KeyError."""
@@ -316,6 +322,8 @@ class Tenant:
             if before == value:
                 continue
             target.properties[name] = value
+            if name == "userPrincipalName" and isinstance(target, User):
+                self.users.renamed(target, str(before))
             if self.replication_seconds > 0:
                 until = self._monotonic() + self.replication_seconds
                 self._pending.append(_Pending(until, target.id, name, before))
@@ -350,7 +358,11 @@ class Tenant:
 
     def sign_in(self, user: User, app: str, ip_address: str, place: str, *, intruder: bool = False) -> Session | None:
         """Tries to sign in; None while sign-in is blocked."""
-        if not user.enabled:
+        error = 0 if user.enabled else 50057
+        self.records.add_sign_in(
+            user, self._now(), app=app, ip_address=ip_address, place=_city(place), error=error
+        )
+        if error:
             return None
         session = Session(secrets.token_hex(8), app, ip_address, place, self._now(), intruder)
         user.sessions.append(session)
@@ -360,7 +372,7 @@ class Tenant:
     def sync_tick(self) -> list[User]:
         """A directory synchronisation: on-premises values flow back over cloud writes. Returns who changed."""
         flowed_back: list[User] = []
-        for user in self.users.values():
+        for user in self.users.known():
             if user.synced:
                 user.properties["onPremisesLastSyncDateTime"] = stamp(self._now())
             if user.before_sync:

@@ -30,13 +30,22 @@ _FUNCTIONS = {"startswith", "endswith", "contains"}
 _DEPTH = 20
 
 
+Equals = tuple[tuple[str, Any], ...]
+_NAMES = frozenset({"id", "userPrincipalName", "mail", "mailNickname", "proxyAddresses"})
+
+
 @dataclass(frozen=True)
 class Filter:
-    """A checked filter. `advanced` says that the directory needs ConsistencyLevel and $count for it."""
+    """A checked filter. `advanced` says that the directory needs ConsistencyLevel and $count for it.
+
+    For indexed look-ups: `equals` are property/value pairs that every match has; `names` are ids and addresses of
+    which every match has at least one, None where the filter does not say.
+    """
 
     test: Test
-    advanced: bool
-    equals: tuple[tuple[str, Any], ...]  # property/value pairs that every match must have: for indexed look-ups
+    equals: Equals = ()
+    names: frozenset[str] | None = None
+    advanced: bool = False
 
 
 class _Parser:
@@ -78,29 +87,31 @@ class _Parser:
         self.at += 1
         return found
 
-    def whole(self) -> tuple[Test, tuple[tuple[str, Any], ...]]:
-        test, equals = self.either()
+    def whole(self) -> Filter:
+        part = self.either()
         if self.peek()[0] != "end":
             raise self.invalid(f"Syntax error: unexpected '{self.peek()[1]}' in '{self.text}'.")
-        return test, equals
+        return part
 
-    def either(self) -> tuple[Test, tuple[tuple[str, Any], ...]]:
-        test, equals = self.both()
+    def either(self) -> Filter:
+        part = self.both()
         while self.peek() == ("word", "or"):
             self.take()
-            left, (right, _) = test, self.both()
-            test, equals = _or(left, right), ()
-        return test, equals
+            left, right = part, self.both()
+            names = None if left.names is None or right.names is None else left.names | right.names
+            part = Filter(_or(left.test, right.test), names=names)
+        return part
 
-    def both(self) -> tuple[Test, tuple[tuple[str, Any], ...]]:
-        test, equals = self.one()
+    def both(self) -> Filter:
+        part = self.one()
         while self.peek() == ("word", "and"):
             self.take()
-            left, (right, more) = test, self.one()
-            test, equals = _and(left, right), equals + more
-        return test, equals
+            left, right = part, self.one()
+            names = left.names if right.names is None else right.names
+            part = Filter(_and(left.test, right.test), left.equals + right.equals, names)
+        return part
 
-    def one(self) -> tuple[Test, tuple[tuple[str, Any], ...]]:
+    def one(self) -> Filter:
         self.depth += 1
         if self.depth > _DEPTH * 5:
             raise self.invalid("The expression is too complex.")
@@ -113,12 +124,12 @@ class _Parser:
         if (kind, value) == ("word", "not"):
             self.take()
             self.advanced = True
-            test, _ = self.one()
-            return (lambda item: not test(item)), ()
+            test = self.one().test
+            return Filter(lambda item: not test(item))
         if kind == "word" and value.lower() in _FUNCTIONS and self.peek(1) == ("mark", "("):
-            return self.function(), ()
+            return Filter(self.function())
         if kind == "word" and value.endswith("/any") and self.peek(1) == ("mark", "("):
-            return self.any_of(value.removesuffix("/any")), ()
+            return self.any_of(value.removesuffix("/any"))
         return self.comparison()
 
     def function(self) -> Test:
@@ -144,7 +155,7 @@ class _Parser:
 
         return lambda item: any(matches(value) for value in _values(item, path))
 
-    def any_of(self, path: str) -> Test:
+    def any_of(self, path: str) -> Filter:
         self.take("word")
         self.take("mark", "(")
         variable = self.take("word")
@@ -152,7 +163,8 @@ class _Parser:
         if variable in self.variables:
             raise self.invalid(f"The range variable '{variable}' is used twice.")
         self.variables[variable] = self.resolve(path)
-        test, _ = self.either()
+        inner = self.either()
+        test = inner.test
         del self.variables[variable]
         self.take("mark", ")")
         listed = path.split("/")
@@ -161,9 +173,9 @@ class _Parser:
             elements = _walk(item, listed)
             return any(test({"$it": variable, variable: element}) for element in elements)
 
-        return matches
+        return Filter(matches, names=inner.names)
 
-    def comparison(self) -> tuple[Test, tuple[tuple[str, Any], ...]]:
+    def comparison(self) -> Filter:
         name = self.take("word")
         operator = self.take("word").lower()
         if operator == "in":
@@ -174,7 +186,8 @@ class _Parser:
                 self.take()
                 options.append(self.literal())
             self.take("mark", ")")
-            return (lambda item: any(_same(v, o) for v in _values(item, path) for o in options)), ()
+            named = self.named(path, options)
+            return Filter(lambda item: any(_same(v, o) for v in _values(item, path) for o in options), names=named)
         if operator not in _COMPARISONS:
             raise self.invalid(f"'{operator}' is not a comparison.")
         path = self.path(name, operator)
@@ -182,7 +195,15 @@ class _Parser:
         if operator == "ne":
             self.advanced = True
         test = _compare(path, operator, wanted)
-        return test, (((name, wanted),) if operator == "eq" else ())
+        if operator != "eq":
+            return Filter(test)
+        return Filter(test, ((name, wanted),), self.named(path, [wanted]))
+
+    def named(self, path: list[str], values: list[Any]) -> frozenset[str] | None:
+        """The names that these values are, where the property is one that people are found by."""
+        if self.resolve("/".join(path)) not in _NAMES or not all(isinstance(value, str) for value in values):
+            return None
+        return frozenset(value.lower().removeprefix("smtp:") for value in values)
 
     def resolve(self, path: str) -> str:
         first, _, rest = path.partition("/")
@@ -283,5 +304,5 @@ def parse(text: str, entity: EntityType) -> Filter:
     if text.count("(") > _DEPTH:
         raise bad_request("Invalid filter clause: the expression is too complex.")
     parser = _Parser(text, entity)
-    test, equals = parser.whole()
-    return Filter(test, parser.advanced, equals)
+    found = parser.whole()
+    return Filter(found.test, found.equals, found.names, parser.advanced)

@@ -12,10 +12,9 @@ from simulator.tenant import Json
 def organization(call: Call) -> Answer:
     """GET /organization: exactly one."""
     tenant = call.tenant
-    synced = any(user.synced for user in tenant.users.values())
     times = [
         str(user.properties["onPremisesLastSyncDateTime"])
-        for user in tenant.users.values()
+        for user in tenant.users.known()
         if user.properties.get("onPremisesLastSyncDateTime")
     ]
     row: Json = {
@@ -23,7 +22,7 @@ def organization(call: Call) -> Answer:
         "displayName": tenant.name,
         "createdDateTime": "2019-04-02T08:00:00Z",
         "countryLetterCode": "US",
-        "onPremisesSyncEnabled": True if synced else None,
+        "onPremisesSyncEnabled": True if tenant.synchronises else None,
         "onPremisesLastSyncDateTime": max(times) if times else None,
         "preferredLanguage": "en",
         "tenantType": "AAD",

@@ -15,6 +15,7 @@ from simulator.graph.errors import (
     premium_needed,
     unknown_property,
 )
+from simulator.graph.filters import parse
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation
 from simulator.graph.schema import LICENSE_DETAILS, USER
 from simulator.ids import guid
@@ -91,10 +92,28 @@ def _sign_in_activity_allowed(call: Call) -> None:
         raise denied()
 
 
+def _candidates(call: Call) -> list[User]:
+    """Everybody whom the filter can fit: the few that it names, else all."""
+    named = parse(call.options.filter, USER).names if call.options.filter is not None else None
+    if named is None:
+        return list(call.tenant.users.values())
+    found: dict[str, User] = {}
+    for name in named:
+        mailbox = name.partition("@")[0]
+        for key in (name, f"{name}@{call.tenant.domain}", f"{mailbox}@{call.tenant.domain}"):
+            user = call.tenant.find_user(key)
+            if user is not None:
+                found[user.id] = user
+    for user in call.tenant.users.known():  # whoever was changed is known, whatever the names are now
+        found.setdefault(user.id, user)
+    order = {user_id: number for number, user_id in enumerate(call.tenant.users)} if len(found) > 1 else {}
+    return sorted(found.values(), key=lambda user: order.get(user.id, 0))
+
+
 def list_users(call: Call) -> Answer:
     """GET /users."""
     _sign_in_activity_allowed(call)
-    people = (_expanded(call, user) for user in call.tenant.users.values())
+    people = (_expanded(call, user) for user in _candidates(call))
     return call.collection(people, USER, "users", expand=frozenset({"manager"}))
 
 

@@ -1,0 +1,65 @@
+"""The people of a tenant by id and by name, made when somebody looks at them: a large tenant starts in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.tenant import User
+
+
+class People(MutableMapping[str, "User"]):
+    """User objects by object id, in the order of the seed. A user who was never looked at does not exist yet."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, User] = {}
+        self._waiting: dict[str, Callable[[], User]] = {}
+        self._order: dict[str, None] = {}
+        self._by_upn: dict[str, str] = {}
+
+    def expect(self, object_id: str, upn: str, make: Callable[[], User]) -> None:
+        """Announces a person whom `make` brings into being later."""
+        self._order[object_id] = None
+        self._by_upn[upn.lower()] = object_id
+        self._waiting[object_id] = make
+
+    def by_upn(self, upn: str) -> User | None:
+        """The user with this principal name."""
+        object_id = self._by_upn.get(upn.lower())
+        return None if object_id is None else self[object_id]
+
+    def renamed(self, user: User, old_upn: str) -> None:
+        """Tells that a principal name has changed."""
+        self._by_upn.pop(old_upn.lower(), None)
+        self._by_upn[user.upn.lower()] = user.id
+
+    def known(self) -> Iterator[User]:
+        """Those who exist already: the others are as the seed made them."""
+        return iter(list(self._made.values()))
+
+    def __getitem__(self, object_id: str) -> User:
+        found = self._made.get(object_id)
+        if found is None:
+            found = self._made[object_id] = self._waiting.pop(object_id)()
+        return found
+
+    def __setitem__(self, object_id: str, user: User) -> None:
+        self._order[object_id] = None
+        self._waiting.pop(object_id, None)
+        self._made[object_id] = user
+        self._by_upn[user.upn.lower()] = object_id
+
+    def __delitem__(self, object_id: str) -> None:
+        user = self[object_id]
+        del self._made[object_id], self._order[object_id]
+        self._by_upn.pop(user.upn.lower(), None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._order))
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __contains__(self, object_id: object) -> bool:
+        return object_id in self._order
