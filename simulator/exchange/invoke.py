@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ APP_ROLE = "Exchange.ManageAsApp"
 MAX_PAGE = 1000
 # What the tenant bears at once where the world throttles and nobody chose a number.
 _CONCURRENT = 10
+# Their answers come whole, without a next link; what is cut off is fetched by asking anew.
+_PAGE_BY_THEMSELVES = ("Search-UnifiedAuditLog", "Get-MessageTrace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ def _asked_only(call: Call, bound: Bound) -> Reply:
 
 def _limit(cmdlet: str, call: Call) -> int | None:
     """How many rows at most. Cmdlets that page by themselves look at the parameter on their own."""
-    if "resultsize" not in SIGNATURES[cmdlet.lower()].parameters or cmdlet.startswith(("Search-", "Get-MessageTrace")):
+    if "resultsize" not in SIGNATURES[cmdlet.lower()].parameters or cmdlet.startswith(_PAGE_BY_THEMSELVES):
         return None
     size = call.get("ResultSize", DEFAULT_RESULT_SIZE)
     return None if size == "Unlimited" else int(size)
@@ -200,7 +203,8 @@ def _page_size(request: Request) -> int:
 
 
 def _page(world: World, exchange: Exchange, request: Request, call: Call, answer: Answer, anchor: str) -> Reply:
-    rows = [render(row, answer.select) for row in answer.take(_page_size(request))]
+    size = sys.maxsize if call.cmdlet.startswith(_PAGE_BY_THEMSELVES) else _page_size(request)
+    rows = [render(row, answer.select) for row in answer.take(size)]
     if answer.truncated:
         call.warnings.append(
             f"There are more results available than are currently displayed. By default, only the first {answer.limit} "
