@@ -19,6 +19,11 @@ class Background:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing new is taken."""
+        return self._closed
+
     def start(self, work: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
         """Starts `work`; whoever waits for the task gets its result, and nobody has to."""
         if self._closed:

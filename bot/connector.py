@@ -52,6 +52,7 @@ _MAYBE_DONE = frozenset({500, 502, 504})  # a server that gave up may have deliv
 _MOST_TRIES = 4
 _PATIENCE_SECONDS = 20.0
 _FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_HOLD_SECONDS = 15 * 60.0  # an absurd Retry-After must not silence a conversation for good
 _LARGEST_ANSWER = 256 * 1024
 _MOST_CLIENTS = 32
 _MISSING = {"ActivityNotFoundInConversation": "message", "MemberNotFoundInConversation": "member"}
@@ -174,7 +175,7 @@ class _Sender(AsyncHTTPSender[Any, Any]):
         """The SDK's entry: it finds the answer's texts in the context, so that it never parses a body itself."""
         call = _call(request.http_request, self._service_url)
         answer = await self._until_answered(call)
-        reply = HttpReply(answer.status, answer.document)
+        reply = HttpReply(answer.document)
         texts = {name: value for name, value in (answer.document or {}).items() if isinstance(value, str)}
         return Response(request, reply, context={RawDeserializer.CONTEXT_NAME: texts})
 
@@ -209,9 +210,11 @@ class _Sender(AsyncHTTPSender[Any, Any]):
                 error = _error(answer)
                 if answer.status not in _RETRIED:
                     _give_up(error, maybe_done)
-                pause = _pause(tries_left) if answer.retry_after is None else answer.retry_after
+                pause = _pause(tries_left)
+                if answer.retry_after is not None:
+                    pause = max(answer.retry_after, _FIRST_PAUSE_SECONDS)
                 if answer.status == 429:
-                    connectors.pace.hold(call.conversation, pause)
+                    connectors.pace.hold(call.conversation, min(pause, _LONGEST_HOLD_SECONDS))
             if tries_left == 0 or connectors.clock() + pause > deadline:
                 _give_up(error, maybe_done)
             await connectors.sleep(pause)
@@ -244,10 +247,14 @@ class _Sender(AsyncHTTPSender[Any, Any]):
 
 
 class HttpReply:
-    """As much of an HTTP response as the SDK's operations look at, and the JSON object that it held."""
+    """As much of an HTTP response as the SDK's operations look at, and the JSON object that it held.
 
-    def __init__(self, status: int, document: dict[str, Any] | None) -> None:
-        self.status_code = status
+    Every success is 200 to them: each operation knows some of the codes and fails on the others.
+    """
+
+    status_code = 200
+
+    def __init__(self, document: dict[str, Any] | None) -> None:
         self.document = document
         self.context: Mapping[str, Any] = {}
 

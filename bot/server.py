@@ -88,6 +88,8 @@ class Bot:
         await self.keys.close()
 
     async def _turn(self, token: ChannelToken, activity: Activity) -> web.Response:
+        if self.background.closed:
+            raise Rejected(503, "closing")
         turn = self.background.start(self._outcome(token, activity), f"turn {activity.type}")
         await asyncio.wait({turn}, timeout=self._patience.answer_seconds)
         is_invoke = activity.type == ActivityTypes.invoke

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from urllib.parse import unquote
 
 import pytest
 from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bot.connector import LARGEST_UTF16_BYTES, Connectors
 from bot.credentials import ConnectorCredentials
@@ -79,15 +82,15 @@ def tokens() -> TokensDouble:
 
 @pytest.fixture
 async def messenger(channel: ChannelDouble, sleeper: Sleeper, tokens: TokensDouble) -> AsyncIterator[Messenger]:
-    settings = channel.settings(call_timeout_seconds=0.5)
+    ours = channel.settings(call_timeout_seconds=0.5)
     connectors = Connectors(
-        settings,
-        ConnectorCredentials(settings, tokens, ServiceUrls(settings.service_urls)),
+        ours,
+        ConnectorCredentials(ours, tokens, ServiceUrls(ours.service_urls)),
         pace=Pace(clock=sleeper.clock, sleep=sleeper.sleep),
         sleep=sleeper.sleep,
         clock=sleeper.clock,
     )
-    made = Messenger(settings, tokens, connectors=connectors)
+    made = Messenger(ours, tokens, connectors=connectors)
     yield made
     await made.close()
 
@@ -275,6 +278,29 @@ async def test_after_a_429_the_conversation_is_left_alone_for_that_long(
     assert len(channel.sent) == 3
 
 
+async def test_an_absurd_retry_after_does_not_silence_a_conversation_for_good(
+    messenger: Messenger, channel: ChannelDouble, sleeper: Sleeper
+) -> None:
+    channel.replies = [answering(429, {}, Retry_After="99999999999")]
+    with pytest.raises(Throttled):
+        await messenger.post_text(_thread(channel), "x")
+    sleeper.now += 16 * 60
+    await messenger.post_text(_thread(channel), "y")
+
+
+@pytest.mark.parametrize("retry_after", ["0", "-1", "", "soon", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "٣", "9" * 400])
+async def test_an_unreadable_retry_after_is_as_good_as_none(
+    messenger: Messenger, channel: ChannelDouble, sleeper: Sleeper, retry_after: str
+) -> None:
+    channel.replies = [answering(503, {}, Retry_After=retry_after)]
+    if retry_after.startswith("9"):
+        with pytest.raises(UpstreamDown):
+            await messenger.post_text(_thread(channel), "x")
+    else:
+        await messenger.post_text(_thread(channel), "x")
+        assert sum(sleeper.slept) >= 0.5
+
+
 async def test_patience_ends(messenger: Messenger, channel: ChannelDouble, sleeper: Sleeper) -> None:
     channel.replies = [answering(503) for _ in range(20)]
     with pytest.raises(UpstreamDown):
@@ -337,15 +363,15 @@ async def test_opening_the_same_chat_twice_is_harmless_and_is_repeated(
 
 async def test_an_unreachable_connector_was_surely_not_told(channel: ChannelDouble, sleeper: Sleeper) -> None:
     nowhere = "http://127.0.0.1:9/connector/"
-    settings = channel.settings(service_urls=(nowhere,))
+    ours = channel.settings(service_urls=(nowhere,))
     tokens = TokensDouble()
     connectors = Connectors(
-        settings,
-        ConnectorCredentials(settings, tokens, ServiceUrls(settings.service_urls)),
+        ours,
+        ConnectorCredentials(ours, tokens, ServiceUrls(ours.service_urls)),
         sleep=sleeper.sleep,
         clock=sleeper.clock,
     )
-    messenger = Messenger(settings, tokens, connectors=connectors)
+    messenger = Messenger(ours, tokens, connectors=connectors)
     with pytest.raises(UpstreamDown):
         await messenger.post_text(_thread(channel, service_url=nowhere), "x")
     await messenger.close()
@@ -490,6 +516,36 @@ async def test_a_roster_that_cannot_be_read_is_not_empty(messenger: Messenger, c
         await messenger.member(_thread(channel), "29:alex")
     channel.replies = [answering(500)]
     with pytest.raises(UpstreamDown):
+        await messenger.member(_thread(channel), "29:alex")
+
+
+# Properties ----------------------------------------------------------------------------------------------------------
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.just('{"subCode": "X"}') | st.just("{"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "error", "code", "message", "subCode"]) | st.text(max_size=8), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    status=st.sampled_from([200, 201, 202, 204, 301, 400, 401, 403, 404, 409, 412, 413, 418, 429, 500, 503]),
+    body=json_values,
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_answer_is_a_success_or_one_of_our_errors(
+    messenger: Messenger, channel: ChannelDouble, sleeper: Sleeper, status: int, body: Any
+) -> None:
+    sleeper.now += 3600
+    channel.replies = [answering(status, body)]
+    with contextlib.suppress(IRBotError):
+        sent = await messenger.post_text(_thread(channel), "x")
+        assert sent
+    channel.replies = [answering(status, body)]
+    with contextlib.suppress(IRBotError):
         await messenger.member(_thread(channel), "29:alex")
 
 

@@ -10,6 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot import Messenger, Patience, install
+from bot.channel_keys import ChannelKeys
+from bot.server import Bot
 from dialogs.turn import CardAnswer, TextAnswer
 from services.channel import ConversationKind
 from tests.bot.channel_double import ALEX, CHANNEL_CONVERSATION, TEAM, TENANT_ID, ChannelDouble, TokensDouble
@@ -151,3 +153,19 @@ async def test_a_malformed_click_is_answered_with_200_and_an_error_body(bench: B
     assert body["statusCode"] == 400
     assert body["type"] == "application/vnd.microsoft.error"
     assert bench.handler.told == 0
+
+
+async def test_while_closing_nothing_new_is_taken(channel: ChannelDouble) -> None:
+    messenger = Messenger(channel.settings(), TokensDouble())
+    handler = HandlerDouble()
+    keys = ChannelKeys(f"{channel.base_url}/openid")
+    bot = Bot(channel.settings(), handler, messenger.connectors, keys=keys, patience=Patience())
+    app = web.Application()
+    app.add_routes([web.post("/api/messages", bot.messages)])
+    async with TestClient(TestServer(app)) as client:
+        await bot.close()
+        async with client.post("/api/messages", json=channel.activity(), headers=channel.headers()) as answer:
+            assert answer.status == 503
+            assert (await answer.json())["error"]["code"] == "closing"
+    assert handler.told == 0
+    await messenger.close()
