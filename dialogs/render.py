@@ -29,6 +29,7 @@ from services.incidents.model import Incident, IncidentState, Subject
 from services.microsoft365.accounts import Account
 from services.playbook.ledger import Run, RunKind, runs_of
 from services.playbook.step import NoUndo, Plan, Rule, State, Step
+from services.posts import unreached
 
 _TONES: Mapping[State, Tone] = {
     State.ACCEPTED: Tone.WARNING,
@@ -73,17 +74,20 @@ class _Facts:
     newest: Approval | None
     latest: Mapping[str, Run]
     plans: Mapping[str, Plan]
+    unreached: frozenset[str]  # names of approvers whom Teams did not let us ask
 
 
 async def _facts(parts: Parts, incident_id: str) -> _Facts:
     async with parts.database.read() as connection:
         incident = await store.get(connection, incident_id)
+        waiting = await approvals.waiting_of(connection, incident_id)
         return _Facts(
             incident=incident,
-            waiting=await approvals.waiting_of(connection, incident_id),
+            waiting=waiting,
             newest=await approvals.newest_of(connection, incident_id),
             latest={run.step_id: run for run in await runs_of(connection, incident_id)},
             plans=plans_from_json(incident.plan.get("steps", {})),
+            unreached=await unreached(connection, waiting.id) if waiting else frozenset(),
         )
 
 
@@ -94,6 +98,7 @@ async def incident_view(
     facts = await _facts(parts, incident_id)
     incident, waiting = facts.incident, facts.waiting
     buttons = await _buttons(parts, facts, viewer) if live else ()
+    lock, lock_tone = _lock(facts)
     next_step, tone = _next(facts)
     refresh_for: tuple[str, ...] = ()
     if live and waiting is not None:
@@ -105,6 +110,8 @@ async def incident_view(
         opened_by=incident.opened_by.name,
         opened_at=incident.opened_at,
         age=age(incident.opened_at, parts.now()),
+        lock=lock,
+        lock_tone=lock_tone,
         next_step=next_step,
         next_tone=tone,
         steps=tuple(_step_lines(parts.steps, facts)),
@@ -190,7 +197,28 @@ def person_of_account(account: Account) -> PersonLine:
     )
 
 
-# -- what is next --------------------------------------------------------------------------------------------------
+# -- where it stands, and what is next -------------------------------------------------------------------------------
+
+
+def _lock(facts: _Facts) -> tuple[str | None, Tone]:
+    """Whether the account is locked, in a few words: the answer that everybody looks for first."""
+    newest, block = facts.newest, facts.latest.get(_BLOCK)
+    if newest is not None and newest.state is ApprovalState.APPROVED:
+        return ("Undoing the lock…" if newest.kind is PlanKind.UNDO else "Locking…"), Tone.WARNING
+    if block is None:
+        planned = facts.plans.get(_BLOCK)
+        if planned is None:
+            return None, Tone.NEUTRAL
+        if planned.settled is not None and planned.settled.state is State.ALREADY_SO:
+            return "Partly locked: sign-in is blocked", Tone.WARNING
+        return "Not locked", Tone.ATTENTION
+    if block.state is State.UNDONE:
+        return "Lock undone", Tone.WARNING
+    if block.state not in _LOCKED:
+        return "Not locked", Tone.ATTENTION
+    if _problems(facts):
+        return "Partly locked: sign-in is blocked", Tone.WARNING
+    return "Locked", Tone.GOOD
 
 
 def _next(facts: _Facts) -> tuple[str, Tone]:
@@ -199,36 +227,45 @@ def _next(facts: _Facts) -> tuple[str, Tone]:
     if incident.state is IncidentState.CLOSED:
         return "This incident is closed.", Tone.NEUTRAL
     if newest is not None and newest.state is ApprovalState.APPROVED:
-        word = "Undoing" if newest.kind is PlanKind.UNDO else "Locking"
-        return f"{word} now. You need not do anything.", Tone.NEUTRAL
+        return "IRBot is at work. You need not do anything.", Tone.NEUTRAL
     if waiting is not None:
-        return _who_decides(waiting)
+        return _who_decides(waiting, facts.unreached)
     kind = incident.plan.get("kind")
     if kind is None:
         return "Checking the account. The plan comes next.", Tone.NEUTRAL
     if kind == PlanKind.FAILED:
         return "The account could not be checked. Press Check again.", Tone.ATTENTION
-    problems = [run for run in facts.latest.values() if run.state in _OPEN_PROBLEM and run.kind is not RunKind.READ]
     block = facts.latest.get(_BLOCK)
-    if block is not None and block.kind is not RunKind.READ:
+    if block is not None:
         if block.state is State.UNDONE:
-            return "The lock was undone. Sign-in is allowed.", Tone.WARNING
-        if block.state in _LOCKED:
-            if problems:
-                return "Sign-in is blocked. The rest is not done yet: read the steps below.", Tone.WARNING
-            return "The account is locked. Keep it locked until it has been checked.", Tone.GOOD
-        return "The account is NOT locked. Read the steps below.", Tone.ATTENTION
+            return "Sign-in is allowed again.", Tone.WARNING
+        if block.state not in _LOCKED:
+            return "The account is not locked. Read the steps below.", Tone.ATTENTION
+        if _problems(facts):
+            return "Not everything is done yet. Read the steps below.", Tone.WARNING
+        return "Keep the account locked until it has been checked.", Tone.GOOD
     if not _has_changes(facts.plans):
         return "There is nothing that IRBot can lock here. Read the steps below.", Tone.WARNING
-    return "Not locked yet. Check that this is the right account, then press Lock account.", Tone.ATTENTION
+    return "Check that this is the right account, then press Lock account.", Tone.ATTENTION
 
 
-def _who_decides(waiting: Approval) -> tuple[str, Tone]:
+def _problems(facts: _Facts) -> bool:
+    """Whether a step of the lock has not ended well."""
+    return any(run.state in _OPEN_PROBLEM for run in facts.latest.values() if run.kind is not RunKind.READ)
+
+
+def _who_decides(waiting: Approval, unreached_names: frozenset[str]) -> tuple[str, Tone]:
     asker = waiting.requester.name
     if waiting.rule is Rule.CONFIRM:
         return f"{asker}: check the changes, then press Lock now.", Tone.ATTENTION
-    asked = ", ".join(waiting.asked[:3])
-    more = f" and {len(waiting.asked) - 3} more" if len(waiting.asked) > 3 else ""
+    reached = [name for name in waiting.asked if name not in unreached_names]
+    if waiting.asked and not reached:
+        return (
+            "Waiting for an approver. None could be reached in Teams: call one, to decide on this card.",
+            Tone.ATTENTION,
+        )
+    asked = ", ".join(reached[:3])
+    more = f" and {len(reached) - 3} more" if len(reached) > 3 else ""
     whom = f" Asked: {asked}{more}." if asked else ""
     return f"Waiting for an approver to decide.{whom}", Tone.ATTENTION
 

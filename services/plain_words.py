@@ -63,7 +63,7 @@ def _refused(error: IRBotError) -> Explanation:
 
 
 def _bad_input(error: IRBotError) -> Explanation:
-    return Explanation("I did not understand", "I could not read that request.", "Write `help` to see what I can do.")
+    return Explanation("I did not understand", "I could not read that request.", "Write “help” to see what I can do.")
 
 
 def _not_allowed(error: IRBotError) -> Explanation:
@@ -206,8 +206,8 @@ _ROWS: Mapping[type, Callable[[IRBotError], Explanation]] = {
     Bug: _bug,
 }
 
-_HELP = "Write `help` to see what I can do."
-_WRITE_ONE = "Write `compromise` and one sign-in name, such as `compromise megan@contoso.com`."
+_HELP = "Write “help” to see what I can do."
+_WRITE_ONE = "Write “compromise” and one sign-in name, such as “compromise megan@contoso.com”."
 _NEW_CARD = "Use the newest card of this incident."
 _NOT_ALLOWED: Mapping[str, Explanation] = {
     "guest": Explanation(
@@ -219,7 +219,7 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
     "no-role": Explanation(
         "Not allowed",
         "You do not have the IRBot role for this.",
-        "Ask someone who has it, or ask an administrator for the role. `whoami` shows your roles.",
+        "Ask someone who has it, or ask an administrator for the role. “whoami” shows your roles.",
     ),
     "not-in-personal-chat": Explanation(
         "Not in this chat", "This is done in a team channel, where others can follow it.", "Write it in a channel."
@@ -344,7 +344,7 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     "not-a-user": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
     "not-an-account": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
     "not-an-incident": Explanation(
-        "Not an incident", "That does not look like an incident.", "Write its number, such as `status IR-0007`."
+        "Not an incident", "That does not look like an incident.", "Write its number, such as “status IR-0007”."
     ),
     "password-refused": Explanation(
         "Password not accepted", "Microsoft did not accept the new random password.", "Try the step again."
@@ -356,7 +356,7 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     "unknown-button": Explanation("Unknown button", "I do not know this button. It changed nothing.", _NEW_CARD),
     "unknown-choice": Explanation("Unknown choice", "That was not one of the choices.", "Choose again on the card."),
     "unknown-incident": Explanation(
-        "No such incident", "I know no incident by that number.", "Write `incidents` to see the open ones."
+        "No such incident", "I know no incident by that number.", "Write “incidents” to see the open ones."
     ),
     "unknown-mention": Explanation(
         "I do not know this person", "I could not find the account behind that mention.", _WRITE_ONE

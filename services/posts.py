@@ -146,8 +146,16 @@ class Posts:
         )
 
     async def settle(self, post: Post, state: PostState, now: datetime) -> None:
-        """Ends a post that cannot be published, or whose outcome nobody knows."""
+        """Ends a post that cannot be published, or whose outcome nobody knows; the incident's cards are redrawn."""
         await self._set(post, now, state=state.value)
+        if post.incident_id is not None:
+            async with self._database.write() as connection:
+                await connection.execute(
+                    sa.update(tables.posts)
+                    .where(tables.posts.c.incident_id == post.incident_id)
+                    .values(wanted_revision=tables.posts.c.wanted_revision + 1)
+                )
+            self.changed.set()
 
     async def retry_later(self, post: Post, now: datetime, seconds: float, *, forget: bool = False) -> None:
         """Surely not sent: tries again after a while. `forget` drops a message that is gone; a new one will come."""
@@ -212,3 +220,11 @@ def _post(row: sa.Row[Any]) -> Post:
         published_digest=row.published_digest,
         attempts=row.attempts,
     )
+
+
+async def unreached(connection: AsyncConnection, approval_id: str) -> frozenset[str]:
+    """The names of the approvers whom Teams did not let us ask about this approval."""
+    query = sa.select(tables.posts.c.person).where(
+        tables.posts.c.approval_id == approval_id, tables.posts.c.state == PostState.UNREACHABLE.value
+    )
+    return frozenset(str(person["name"]) for person in (await connection.execute(query)).scalars() if person)

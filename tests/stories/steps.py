@@ -7,7 +7,7 @@ from simulator.journal import Entry
 from simulator.reading import Shown
 from simulator.tenant import User
 
-LOCKED = "The account is locked"
+LOCKED = "Keep the account locked"
 
 
 async def open_incident(bench: Bench, account: str, by: str = "alex") -> Shown:
