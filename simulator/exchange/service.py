@@ -17,7 +17,7 @@ from simulator.clock import Clock, parse_stamp
 from simulator.exchange import errors
 from simulator.exchange.defaults import new_junk, new_message_configuration, new_organisation
 from simulator.exchange.paging import Pages
-from simulator.exchange.state import Mailbox, MailContact, Organisation, new_cas, new_folders, new_settings
+from simulator.exchange.state import Mailbox, MailContact, Organisation, new_cas, new_settings
 from simulator.ids import guid
 from simulator.tenant import Tenant, User
 
@@ -72,6 +72,7 @@ class Exchange:
         self.trace_times: list[datetime] = []
         self.running = 0
         self._mailboxes: dict[str, Mailbox] = {}
+        self._guids: dict[str, str] = {}
         self._index: _Index | None = None
 
     # -- people and their mailboxes --------------------------------------------------------------------------------
@@ -111,6 +112,10 @@ class Exchange:
             if found is not None:
                 yield found
 
+    def used_mailboxes(self) -> list[Mailbox]:
+        """Those that somebody has asked for: only they can have more than a new mailbox has."""
+        return list(self._mailboxes.values())
+
     def _new_mailbox(self, user: User) -> Mailbox:
         licences = set(user.licences)
         capabilities = ["BPOS_S_Enterprise"] if licences & _ENTERPRISE else ["BPOS_S_Standard"]
@@ -132,7 +137,6 @@ class Exchange:
             when_created=parse_stamp(str(user.properties["createdDateTime"])),
             junk=new_junk(),
             message_configuration=new_message_configuration(),
-            folders=new_folders(user.id, locale),
         )
 
     # -- names -----------------------------------------------------------------------------------------------------
@@ -155,6 +159,31 @@ class Exchange:
             names |= {guid(self.seed, f"exchange:{user.id}"), guid(self.seed, f"mailbox:{user.id}")}
         return {name.lower() for name in names if name}
 
+    def _by_guid(self, name: str) -> User | None:
+        """The owner of a mailbox by either of its GUIDs, which are the seed's and so need no look at anybody."""
+        if len(self._guids) != 2 * len(self.tenant.users):
+            self._guids = {
+                guid(self.seed, f"{kind}:{object_id}"): object_id
+                for object_id in self.tenant.users
+                for kind in ("exchange", "mailbox")
+            }
+        object_id = self._guids.get(name)
+        return None if object_id is None else self.tenant.users[object_id]
+
+    def _directly(self, name: str) -> User | None:
+        """Who has this id, principal name, alias or address: without looking at the whole organisation."""
+        users = self.tenant.users
+        if name in users:
+            return users[name]
+        if (owner := self._by_guid(name)) is not None:
+            return owner if self.has_mailbox(owner) else None
+        local = name.removesuffix(f"@{self.tenant.initial_domain}")
+        for principal_name in (name, f"{local}@{self.tenant.domain}"):
+            found = users.by_upn(principal_name)
+            if found is not None and name in self._names(found):
+                return found
+        return None
+
     def _candidates(self, name: str) -> list[str]:
         """Who answers to a name. The index is built again only when somebody came, went or was renamed."""
         changes = self.tenant.changes
@@ -174,10 +203,9 @@ class Exchange:
 
     def people(self, identity: str) -> list[User]:
         """Everybody whom a name, address or id fits. An exact id or address wins over a display name."""
-        direct = self.tenant.users.get(identity.lower())
-        if direct is not None:
-            return [direct]
         bare = identity.partition(":")[2] if identity.lower().startswith(("smtp:", "sip:")) else identity
+        if (direct := self._directly(bare.lower())) is not None:
+            return [direct]
         found = [self.tenant.users[object_id] for object_id in self._candidates(bare)]
         exact = [user for user in found if bare.lower() != user.display_name.lower()]
         return exact or found

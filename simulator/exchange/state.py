@@ -165,11 +165,22 @@ class Mailbox:
     sweep_rules: list[Record] = field(default_factory=list)
     full_access: list[Permission] = field(default_factory=list)
     send_as: list[Permission] = field(default_factory=list)
-    folders: list[Folder] = field(default_factory=list)
     devices: list[MobileDevice] = field(default_factory=list)
     apps: list[Record] = field(default_factory=list)
     audit_bypass: bool = False
     hold_effective: datetime | None = None
+    _folders: list[Folder] | None = None
+
+    @property
+    def folders(self) -> list[Folder]:
+        """Its folders, made when somebody looks."""
+        if self._folders is None:
+            self._folders = new_folders(self.object_id, self.locale)
+        return self._folders
+
+    @folders.setter
+    def folders(self, folders: list[Folder]) -> None:
+        self._folders = folders
 
     def visible_rules(self) -> list[InboxRule]:
         """What Outlook, Graph and a plain Get-InboxRule show, in order of priority."""

@@ -50,7 +50,7 @@ def _asked_for(call: Call) -> list[tuple[Mailbox, MobileDevice]]:
         return [(mailbox, device) for device in mailbox.devices]
     if call.get("Identity"):
         return [_find(call)]
-    return [(mailbox, device) for mailbox in call.exchange.mailboxes() for device in mailbox.devices]
+    return [(mailbox, device) for mailbox in call.exchange.used_mailboxes() for device in mailbox.devices]
 
 
 def _kind(call: Call, device: MobileDevice) -> bool:
@@ -88,7 +88,7 @@ def get_mobile_device_statistics(call: Call) -> Rows:
 
 def _find(call: Call) -> tuple[Mailbox, MobileDevice]:
     wanted = str(call.get("Identity")).lower()
-    for mailbox in call.exchange.mailboxes():
+    for mailbox in call.exchange.used_mailboxes():
         for device in mailbox.devices:
             names = (str(device.guid), identity_of(mailbox, device), f"cn={device.guid.hex}")
             if any(wanted == name.lower() or wanted.startswith(f"{name.lower()},") for name in names):

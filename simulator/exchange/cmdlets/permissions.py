@@ -141,7 +141,8 @@ def get_recipient_permission(call: Call) -> Rows:
 
 def _everywhere(call: Call) -> Iterator[Record]:
     wanted = call.get("Trustee")
-    for mailbox in call.exchange.mailboxes():
+    mailboxes = call.exchange.mailboxes() if wanted is None else call.exchange.used_mailboxes()
+    for mailbox in mailboxes:
         if wanted is None or mailbox.send_as:
             yield from _send_as_rows(call, mailbox, with_self=wanted is None)
 
