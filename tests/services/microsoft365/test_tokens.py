@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -288,6 +289,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def signed_claims(assertion: str, certificate: Path) -> dict[str, object]:
+    public = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    return jwt.decode(assertion, public, ["PS256"], audience="https://login.test/t1/oauth2/v2.0/token")  # type: ignore[arg-type]
+
+
 async def test_a_certificate_comes_before_the_secret(entra: Entra, certificate: Path) -> None:
     tokens = Tokens(
         settings(certificate_file=certificate),
@@ -296,6 +302,11 @@ async def test_a_certificate_comes_before_the_secret(entra: Entra, certificate: 
     assert await tokens.token(GRAPH) == "token-1"
     (asked,) = entra.token_requests
     assert asked["client_assertion_type"].endswith("jwt-bearer")
+    public = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    claims = jwt.decode(
+        asked["client_assertion"], public, ["PS256"], audience="https://login.test/t1/oauth2/v2.0/token"
+    )
+    assert claims["iss"] == claims["sub"] == "app"
     assert "client_secret" not in asked
     await tokens.close()
 
