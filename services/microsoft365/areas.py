@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+from services.microsoft365 import (
+    alerts,
+    audit,
+    consents,
+    devices,
+    directory,
+    licences,
+    mail_flow,
+    mailbox,
+    messages,
+    on_premises,
+    policies,
+    risk,
+    scores,
+    sign_in_methods,
+    sign_ins,
+    teams_apps,
+)
 from services.microsoft365.alerts import Alerts
 from services.microsoft365.audit import Audit
 from services.microsoft365.consents import Consents
@@ -13,13 +31,39 @@ from services.microsoft365.mail_flow import MailFlow
 from services.microsoft365.mailbox import Mailboxes
 from services.microsoft365.messages import Messages
 from services.microsoft365.on_premises import OnPremisesAccounts
+from services.microsoft365.operations import Needs
 from services.microsoft365.policies import Policies
 from services.microsoft365.risk import Risk
 from services.microsoft365.scores import Scores
 from services.microsoft365.sign_in_methods import SignInMethods
 from services.microsoft365.sign_ins import SignIns
+from services.microsoft365.teams_apps import TeamsApps
 from services.microsoft365.tokens import Tokens
 from services.settings import Settings
+
+# What each function of each area needs of Graph: "directory.block_sign_in" and so on. Guides and `doctor` read it.
+GRAPH_NEEDS: Needs = {
+    f"{area}.{function}": permissions
+    for area, needs in {
+        "alerts": alerts.NEEDS,
+        "audit": audit.NEEDS,
+        "consents": consents.NEEDS,
+        "devices": devices.NEEDS,
+        "directory": directory.NEEDS,
+        "licences": licences.NEEDS,
+        "mail_flow": mail_flow.NEEDS,
+        "mailbox": mailbox.NEEDS,
+        "messages": messages.NEEDS,
+        "on_premises": on_premises.NEEDS,
+        "policies": policies.NEEDS,
+        "risk": risk.NEEDS,
+        "scores": scores.NEEDS,
+        "sign_in_methods": sign_in_methods.NEEDS,
+        "sign_ins": sign_ins.NEEDS,
+        "teams_apps": teams_apps.NEEDS,
+    }.items()
+    for function, permissions in needs.items()
+}
 
 
 class Microsoft365:
@@ -42,6 +86,14 @@ class Microsoft365:
         self.scores = Scores(graph)
         self.sign_in_methods = SignInMethods(graph)
         self.sign_ins = SignIns(graph)
+        self.teams_apps = TeamsApps(graph)
+
+    async def granted(self) -> frozenset[str] | None:
+        """The application permissions that administrators have granted us; None where it cannot be told.
+
+        A permission granted now shows when the token is renewed, within the hour.
+        """
+        return await self._graph.granted()
 
     async def close(self) -> None:
         """Closes the connections. The tokens belong to who made them."""

@@ -147,6 +147,14 @@ class Graph:
     async def close(self) -> None:
         await self._http.aclose()
 
+    def address(self, path: str) -> str:
+        """The full address of something in Graph, as bodies refer to it."""
+        return self._v1 + path
+
+    async def granted(self) -> frozenset[str] | None:
+        """The application permissions that our token carries; None where it cannot be read. New ones take an hour."""
+        return permissions_in(await self._tokens.token(self._scope))
+
     def request(
         self,
         method: Method,

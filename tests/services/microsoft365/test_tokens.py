@@ -302,10 +302,7 @@ async def test_a_certificate_comes_before_the_secret(entra: Entra, certificate: 
     assert await tokens.token(GRAPH) == "token-1"
     (asked,) = entra.token_requests
     assert asked["client_assertion_type"].endswith("jwt-bearer")
-    public = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
-    claims = jwt.decode(
-        asked["client_assertion"], public, ["PS256"], audience="https://login.test/t1/oauth2/v2.0/token"
-    )
+    claims = signed_claims(asked["client_assertion"], certificate)
     assert claims["iss"] == claims["sub"] == "app"
     assert "client_secret" not in asked
     await tokens.close()
