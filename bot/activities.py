@@ -46,7 +46,9 @@ def read_activity(document: Mapping[str, Any]) -> Activity:
         from_property=_account(_object(document, "from")),
         recipient=_account(_object(document, "recipient")),
         conversation=ConversationAccount(
-            id=_id(conversation, "id"), conversation_type=_optional_id(conversation, "conversationType")
+            id=_id(conversation, "id"),
+            conversation_type=_optional_id(conversation, "conversationType"),
+            tenant_id=_optional_id(conversation, "tenantId"),
         ),
         channel_data=_optional_object(document, "channelData"),
         name=_optional_id(document, "name"),
@@ -67,6 +69,15 @@ def read_activity(document: Mapping[str, Any]) -> Activity:
 def tenant_of(activity: Activity) -> str | None:
     """The tenant that the channel says the activity comes from."""
     return _inner(activity, "tenant", "id")
+
+
+def tenants_named_by(activity: Activity) -> frozenset[str]:
+    """Every tenant that the activity names, in lower case: its own, that of the place, and that of the person.
+
+    They differ where people of two organisations meet: in shared channels and in chats with outsiders.
+    """
+    found = (tenant_of(activity), activity.conversation.tenant_id, activity.from_property.properties["tenantId"])
+    return frozenset(name.lower() for name in found if name)
 
 
 def thread_id_of_team(activity: Activity) -> str | None:
@@ -173,6 +184,7 @@ def _account(source: Mapping[str, Any]) -> ChannelAccount:
         id=_id(source, "id"),
         name=name if isinstance(name, str) else None,
         aad_object_id=_optional_id(source, "aadObjectId"),
+        properties={"tenantId": _optional_id(source, "tenantId")},
         role=_optional_id(source, "role"),
     )
 
@@ -191,4 +203,5 @@ _WORDS = {
     "membersAdded": "members-added",
     "replyToId": "reply-to-id",
     "serviceUrl": "service-url",
+    "tenantId": "tenant-id",
 }

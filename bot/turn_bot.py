@@ -13,7 +13,7 @@ from typing import Any
 from botbuilder.core import ActivityHandler, InvokeResponse, TurnContext
 from botbuilder.schema import Activity
 
-from bot.activities import conversation_of, tenant_of
+from bot.activities import conversation_of, tenant_of, tenants_named_by
 from bot.allowed_teams import AllowedTeams
 from bot.clicks import read_click
 from bot.handler import Handler
@@ -47,7 +47,7 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
         tenant_id = tenant_of(activity)
         if tenant_id is None:
             raise Rejected(403, "no-tenant")
-        if tenant_id.lower() != self._tenant_id:
+        if tenants_named_by(activity) != {self._tenant_id}:
             raise Rejected(403, "other-tenant")
         conversation = conversation_of(activity, tenant_id)
         if conversation.kind is ConversationKind.CHANNEL:

@@ -176,6 +176,18 @@ async def test_another_tenant_or_none_is_refused(bench: Bench, tenant: Any, kind
     assert bench.channel.sent == []
 
 
+@pytest.mark.parametrize("part", ["conversation", "from"])
+async def test_a_place_or_person_of_another_tenant_is_refused(bench: Bench, part: str) -> None:
+    """A shared channel, or a chat with an outsider: the channel data alone may name our tenant."""
+    activity = bench.channel.activity()
+    activity[part]["tenantId"] = "99999999-9999-4999-8999-999999999999"
+    status, body = await bench.post(activity)
+    assert (status, body["error"]["code"]) == (403, "other-tenant")
+    activity[part]["tenantId"] = TENANT_ID.upper()
+    assert (await bench.post(activity))[0] == 200
+    assert bench.handler.told == 1
+
+
 async def test_the_conversation_cannot_vouch_for_the_tenant(bench: Bench) -> None:
     activity = bench.channel.activity(channelData={"team": {"id": "19:team@thread.tacv2"}})
     assert activity["conversation"]["tenantId"] == TENANT_ID

@@ -129,9 +129,10 @@ def test_the_sdk_itself_would_edit_the_victims_address() -> None:
 
 def test_the_tenant_comes_from_the_channel_data(channel: ChannelDouble) -> None:
     channel.base_url = "http://127.0.0.1:1"
-    activity = read_activity(channel.activity())
-    assert activity.conversation.tenant_id is None
-    assert tenant_of(activity) == TENANT_ID
+    sent = channel.activity()
+    assert sent["conversation"]["tenantId"] == TENANT_ID
+    assert Activity().deserialize(sent).conversation.tenant_id is None
+    assert tenant_of(read_activity(sent)) == TENANT_ID
 
 
 async def test_a_card_with_an_enum_or_a_tuple_never_leaves(channel: ChannelDouble) -> None:
