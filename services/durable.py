@@ -154,7 +154,7 @@ class Durable:
             for attempt in itertools.count(1):
                 if await self._attempt(name, key, attempt):
                     return
-                await asyncio.sleep(min(30.0, 0.5 * 2 ** min(attempt, 6)) * random.uniform(0.8, 1.2))  # noqa: S311
+                await asyncio.sleep(_pause_seconds(attempt))
                 if self._life != _life_of_job.get():
                     log.warning("job %s %s belongs to another process now", name, key)
                     return
@@ -246,6 +246,11 @@ async def _job(name: str, key: str) -> None:
     if _current is None:
         raise RuntimeError("the engine runs a job without an application")
     await _current.run(name, key)
+
+
+def _pause_seconds(attempt: int) -> float:
+    """How long a job that failed waits before it is tried again."""
+    return float(min(30.0, 0.5 * 2 ** min(attempt, 6)) * random.uniform(0.8, 1.2))  # noqa: S311
 
 
 async def _start(name: str, key: str) -> None:
