@@ -428,8 +428,90 @@ def build(
             guid(seed, "intruder")[:16], "Office 365", "203.0.113.7", "Lagos, NG", now - timedelta(minutes=42), True
         )
     )
+    _around_the_cast(builder, app_id)
     for line in CAST:
         builder.history(tenant.user(builder.object_id(line)))
+
+
+def _around_the_cast(builder: _Builder, app_id: str) -> None:
+    """Defender's view of the synchronised account, IRBot in the app catalogue, and an alert about the intruder."""
+    tenant, records = builder.tenant, builder.tenant.records
+    patti, megan = tenant.user("patti"), tenant.user("megan")
+    sid = patti.properties["onPremisesSecurityIdentifier"]
+    account = {
+        "identifier": sid,
+        "identityProvider": "activeDirectory",
+        "actions": ["disable", "enable", "forcePasswordReset"],
+    }
+    identity_id = guid(builder.seed, "identity:patti")
+    records.identity_accounts[identity_id] = {
+        "id": identity_id,
+        "displayName": patti.display_name,
+        "domain": patti.properties["onPremisesDomainName"],
+        "isEnabled": True,
+        "onPremisesSecurityIdentifier": sid,
+        "cloudSecurityIdentifier": patti.properties["securityIdentifier"],
+        "accounts": [account],
+    }
+    catalogue_id = guid(builder.seed, "catalogue:IRBot")
+    records.teams_apps.append(
+        {
+            "id": catalogue_id,
+            "externalId": app_id,
+            "displayName": "IRBot",
+            "distributionMethod": "organization",
+            "appDefinitions": [{"id": f"{catalogue_id}-1", "teamsAppId": catalogue_id, "version": "1.0.0"}],
+        }
+    )
+    alert_id, seen = guid(builder.seed, "alert:megan"), stamp(builder.now - timedelta(minutes=35))
+    records.alerts[alert_id] = {
+        "id": alert_id,
+        "title": "Atypical travel",
+        "severity": "medium",
+        "status": "new",
+        "serviceSource": "azureAdIdentityProtection",
+        "createdDateTime": seen,
+        "lastUpdateDateTime": seen,
+        "incidentId": "1",
+        "tenantId": tenant.id,
+        "evidence": [
+            {
+                "@odata.type": "#microsoft.graph.security.userEvidence",
+                "userAccount": {"azureAdUserId": megan.id, "userPrincipalName": megan.upn},
+            }
+        ],
+    }
+    records.incidents["1"] = {
+        "id": "1",
+        "displayName": "Atypical travel involving one user",
+        "severity": "medium",
+        "status": "active",
+        "createdDateTime": seen,
+        "lastUpdateDateTime": seen,
+        "tenantId": tenant.id,
+    }
+    records.add_risk(megan, builder.now - timedelta(minutes=35), "medium", "atRisk")
+    records.risk_detections.append(
+        {
+            "id": guid(builder.seed, "detection:megan"),
+            "userId": megan.id,
+            "userDisplayName": megan.display_name,
+            "userPrincipalName": megan.upn,
+            "riskEventType": "unlikelyTravel",
+            "riskLevel": "medium",
+            "riskState": "atRisk",
+            "riskDetail": "none",
+            "ipAddress": "203.0.113.7",
+            "location": {"city": "Lagos", "countryOrRegion": "NG"},
+            "activity": "signin",
+            "activityDateTime": stamp(builder.now - timedelta(minutes=42)),
+            "detectedDateTime": seen,
+            "lastUpdatedDateTime": seen,
+            "detectionTimingType": "offline",
+            "source": "IdentityProtection",
+            "tokenIssuerType": "AzureAD",
+        }
+    )
 
 
 def _apps(

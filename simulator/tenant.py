@@ -315,6 +315,13 @@ class Tenant:
         self.touch()
         return change
 
+    def note_tenant(self, what: str, name: str, before: Any, after: Any, by: str) -> Change:
+        """Writes a change of the organisation itself into the record."""
+        change = Change(len(self.changes) + 1, self._now(), what, self.id, self.name, name, before, after, by)
+        self.changes.append(change)
+        self.touch()
+        return change
+
     def change(self, target: DirectoryObject, values: Json, by: str, what: str = "Update") -> None:
         """Sets properties, records what really changed, and lets lagging replicas keep the old values for a while."""
         for name, value in values.items():

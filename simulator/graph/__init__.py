@@ -7,7 +7,26 @@ import json
 from aiohttp import web
 
 from simulator.gateway import ENTRY, Visit, pass_through
-from simulator.graph import apps, batch, devices, mailbox, membership, organization, roles, sign_in_methods, users
+from simulator.graph import (
+    apps,
+    audit_queries,
+    batch,
+    devices,
+    intune,
+    logs,
+    mailbox,
+    membership,
+    messages,
+    organization,
+    policies,
+    protection,
+    roles,
+    security,
+    sign_in_methods,
+    teams,
+    tracing,
+    users,
+)
 from simulator.graph.errors import GraphError
 from simulator.graph.operation import Answer, Operation
 from simulator.graph.router import split
@@ -25,6 +44,15 @@ OPERATIONS: tuple[Operation, ...] = (
     *devices.OPERATIONS,
     *mailbox.OPERATIONS,
     *sign_in_methods.OPERATIONS,
+    *logs.OPERATIONS,
+    *protection.OPERATIONS,
+    *audit_queries.OPERATIONS,
+    *tracing.OPERATIONS,
+    *policies.OPERATIONS,
+    *messages.OPERATIONS,
+    *intune.OPERATIONS,
+    *security.OPERATIONS,
+    *teams.OPERATIONS,
 )
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from simulator.graph.errors import bad_request, not_found, unknown_property
+from simulator.clock import stamp
+from simulator.graph.errors import GraphError, bad_request, not_found, unknown_property
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation
 from simulator.graph.schema import APP_ROLE_ASSIGNMENT, PERMISSION_GRANT, SERVICE_PRINCIPAL
+from simulator.ids import guid
+from simulator.people import GRAPH_APP_ID, MESSAGE_TRACE_APP_ID
+from simulator.permissions import KNOWN
 from simulator.tenant import Json, ServicePrincipal
+
+KNOWN_APPS: dict[str, str] = {MESSAGE_TRACE_APP_ID: "Message Trace"}
 
 _READ = (
     "Application.Read.All",
@@ -61,11 +67,36 @@ def patch_service_principal(call: Call) -> Answer:
     return NO_CONTENT
 
 
+def create_service_principal(call: Call) -> Answer:
+    """POST /servicePrincipals: brings a known app into the tenant, once."""
+    app_id = str(call.parameters_of_action("appId")["appId"]).lower()
+    if call.tenant.app(app_id) is not None:
+        raise GraphError(
+            409,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "The service principal cannot be created because it is already in use.",
+        )
+    if app_id not in KNOWN_APPS:
+        raise bad_request(f"The appId '{app_id}' of the service principal does not reference a valid application.")
+    app = ServicePrincipal(
+        {
+            "id": guid(call.world.config.seed, f"sp:{app_id}"),
+            "appId": app_id,
+            "displayName": KNOWN_APPS[app_id],
+            "accountEnabled": True,
+            "servicePrincipalType": "Application",
+            "appRoles": [],
+            "tags": [],
+            "createdDateTime": stamp(call.world.clock.now()),
+        }
+    )
+    call.tenant.service_principals[app.id] = app
+    call.tenant.note(app, "Add service principal", "servicePrincipal", None, app.display_name, call.by)
+    return Answer(201, call.entity(call.shown(app), SERVICE_PRINCIPAL, "servicePrincipals/$entity").body)
+
+
 def _app_permissions(call: Call, app: ServicePrincipal) -> list[Json]:
     """The Graph application permissions that an app was granted, as assignments on Graph's service principal."""
-    from simulator.people import GRAPH_APP_ID
-    from simulator.permissions import KNOWN
-
     graph = call.tenant.app(GRAPH_APP_ID)
     assert graph is not None
     return [
@@ -180,6 +211,12 @@ _SP = "/servicePrincipals/{servicePrincipal-id}"
 _GRANT_ID = "/oauth2PermissionGrants/{oAuth2PermissionGrant-id}"
 OPERATIONS = (
     Operation("GET", "/servicePrincipals", list_service_principals, _READ[:4]),
+    Operation(
+        "POST",
+        "/servicePrincipals",
+        create_service_principal,
+        ("Application.ReadWrite.All", "Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All"),
+    ),
     Operation("GET", _SP, get_service_principal, _READ),
     Operation("GET", "/servicePrincipals(appId='{appId}')", get_service_principal_by_app_id, _READ),
     Operation("PATCH", _SP, patch_service_principal, ("Application.ReadWrite.All", "Directory.ReadWrite.All")),

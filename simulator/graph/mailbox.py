@@ -19,7 +19,8 @@ _WRITABLE_SETTINGS = {
 }
 
 
-def _mailbox(call: Call) -> User:
+def mailbox_user(call: Call) -> User:
+    """The user of the path, who must have a mailbox. Raises GraphError 404."""
     user = call.user()
     if user.mailbox is None or (user.mailbox == "user" and not user.licences):
         raise no_mailbox(call.parameters["user-id"])
@@ -28,13 +29,13 @@ def _mailbox(call: Call) -> User:
 
 def get_settings(call: Call) -> Answer:
     """GET /users/{id}/mailboxSettings. Forwarding is not here."""
-    user = _mailbox(call)
+    user = mailbox_user(call)
     return call.entity(user.mailbox_settings, MAILBOX_SETTINGS, f"users('{user.id}')/mailboxSettings")
 
 
 def patch_settings(call: Call) -> Answer:
     """PATCH /users/{id}/mailboxSettings."""
-    user = _mailbox(call)
+    user = mailbox_user(call)
     for name, value in call.json_object().items():
         if name not in MAILBOX_SETTINGS.properties:
             raise unknown_property(name, "mailboxSettings")
@@ -53,7 +54,7 @@ def _check_folder(call: Call) -> None:
 
 def list_rules(call: Call) -> Answer:
     """GET /users/{id}/mailFolders/inbox/messageRules."""
-    user = _mailbox(call)
+    user = mailbox_user(call)
     _check_folder(call)
     context = f"users('{user.id}')/mailFolders('inbox')/messageRules"
     return call.collection(user.rules, MESSAGE_RULE, context)
@@ -70,13 +71,13 @@ def _rule(call: Call, user: User) -> Json:
 
 def get_rule(call: Call) -> Answer:
     """GET one rule."""
-    user = _mailbox(call)
+    user = mailbox_user(call)
     return call.entity(_rule(call, user), MESSAGE_RULE, f"users('{user.id}')/mailFolders('inbox')/messageRules/$entity")
 
 
 def patch_rule(call: Call) -> Answer:
     """PATCH one rule; a read-only one is refused."""
-    user = _mailbox(call)
+    user = mailbox_user(call)
     rule = _rule(call, user)
     values = call.json_object()
     for name in values:
@@ -93,7 +94,7 @@ def patch_rule(call: Call) -> Answer:
 
 def delete_rule(call: Call) -> Answer:
     """DELETE one rule; a read-only one is refused."""
-    user = _mailbox(call)
+    user = mailbox_user(call)
     rule = _rule(call, user)
     _refuse_read_only(rule)
     user.rules.remove(rule)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from simulator.graph.errors import bad_request, not_found
-from simulator.graph.operation import Answer, Call, Operation
+from simulator.graph.errors import bad_request, denied, not_found
+from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation
 from simulator.graph.schema import DEVICE, GROUP, SERVICE_PRINCIPAL, USER, EntityType
 from simulator.ids import guid
 from simulator.roles import NAMES
@@ -216,6 +216,43 @@ def member_users(call: Call) -> Answer:
     return _list_of(_members(call, transitive=False), call, "microsoft.graph.user")
 
 
+def add_member(call: Call) -> Answer:
+    """POST /groups/{id}/members/$ref; 400 for somebody who is in."""
+    group = _group(call)
+    body = call.body if isinstance(call.body, dict) else {}
+    object_id = str(body.get("@odata.id", "")).rstrip("/").rpartition("/")[2]
+    member = call.tenant.find(object_id)
+    if member is None:
+        raise not_found(object_id)
+    if member.id in group.members:
+        raise bad_request("One or more added object references already exist for: 'members'.")
+    _guard_assignable(call, group)
+    group.members.append(member.id)
+    call.tenant.note(member, "Add member to group", "groups", None, group.display_name, call.by)
+    return NO_CONTENT
+
+
+def remove_member(call: Call) -> Answer:
+    """DELETE /groups/{id}/members/{id}/$ref."""
+    group = _group(call)
+    object_id = call.parameters["directoryObject-id"].lower()
+    if object_id not in group.members:
+        raise not_found(object_id)
+    _guard_assignable(call, group)
+    group.members.remove(object_id)
+    member = call.tenant.find(object_id)
+    if member is not None:
+        call.tenant.note(member, "Remove member from group", "groups", group.display_name, None, call.by)
+    return NO_CONTENT
+
+
+def _guard_assignable(call: Call, group: Group) -> None:
+    """Role-assignable groups are changed with the right to assign roles only."""
+    assignable = group.properties.get("isAssignableToRole") is True
+    if assignable and "RoleManagement.ReadWrite.Directory" not in call.caller.permissions:
+        raise denied()
+
+
 def transitive_members(call: Call) -> Answer:
     """GET /groups/{id}/transitiveMembers."""
     return _list_of(_members(call, transitive=True), call, None)
@@ -227,6 +264,7 @@ def transitive_member_users(call: Call) -> Answer:
 
 
 _OWNED = ("Directory.Read.All", "Directory.ReadWrite.All", "User.Read.All", "User.ReadWrite.All")
+_MEMBERS_WRITE = ("Directory.ReadWrite.All", "Group.ReadWrite.All", "GroupMember.ReadWrite.All")
 _USER = "/users/{user-id}"
 _GROUP = "/groups/{group-id}"
 OPERATIONS = (
@@ -249,6 +287,8 @@ OPERATIONS = (
     Operation("GET", "/groups", list_groups, _GROUP_READ),
     Operation("GET", _GROUP, get_group, _GROUP_READ),
     Operation("GET", f"{_GROUP}/members", members, _MEMBERS_READ, cost=3),
+    Operation("POST", f"{_GROUP}/members/$ref", add_member, _MEMBERS_WRITE),
+    Operation("DELETE", f"{_GROUP}/members/{{directoryObject-id}}/$ref", remove_member, _MEMBERS_WRITE),
     Operation("GET", f"{_GROUP}/members/microsoft.graph.user", member_users, _MEMBERS_READ, cost=3),
     Operation("GET", f"{_GROUP}/transitiveMembers", transitive_members, _MEMBERS_READ, cost=5),
     Operation(

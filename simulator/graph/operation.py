@@ -15,21 +15,37 @@ from simulator.tenant import DirectoryObject, Json, Tenant, User
 from simulator.tokens import Caller
 from simulator.world import World
 
+# Who sees more than ids in lists of directory objects.
+_DIRECTORY = ("Directory.Read.All", "Directory.ReadWrite.All")
+_DETAILS: dict[str, tuple[str, ...]] = {
+    "#microsoft.graph.device": ("Device.Read.All", "Device.ReadWrite.All", *_DIRECTORY),
+    "#microsoft.graph.group": ("Group.Read.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", *_DIRECTORY),
+    "#microsoft.graph.servicePrincipal": ("Application.Read.All", "Application.ReadWrite.All", *_DIRECTORY),
+    "#microsoft.graph.user": ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY),
+}
+
 
 class Row(StrEnum):
     """The row of the throttling table that an operation counts against."""
 
     DIRECTORY = "identity and access"
+    INTUNE = "intune"
     NONE = "none"
     OUTLOOK = "outlook"
     PROTECTION = "identity protection and conditional access"
     REPORTS = "identity and access reports"
+    SECURITY = "security"
+    TEAMS = "teams"
     TRACE = "message trace"
 
 
 class Licence(StrEnum):
     """What the tenant must own, by service plan."""
 
+    CLOUD_APPS = "ADALLOM_S_STANDALONE"
+    DEFENDER_ENDPOINT = "WINDEFATP"
+    DEFENDER_OFFICE = "THREAT_INTELLIGENCE"
+    INTUNE = "INTUNE_A"
     P1 = "AAD_PREMIUM"
     P2 = "AAD_PREMIUM_P2"
 
@@ -90,8 +106,11 @@ class Call:
         return self.tenant.seen_by(thing, lagging=self.lagging)
 
     def typed(self, thing: DirectoryObject) -> Json:
-        """The same with its type, for lists of mixed types."""
-        return {"@odata.type": thing.odata_type} | self.shown(thing)
+        """The same with its type, for lists of mixed types. What the caller may not read is a bare id."""
+        shown = self.shown(thing)
+        if not self.caller.permissions.intersection(_DETAILS[thing.odata_type]):
+            shown = dict.fromkeys(shown) | {"id": thing.id}
+        return {"@odata.type": thing.odata_type} | shown
 
     def entity(self, item: Json, entity: EntityType, context: str) -> Answer:
         """One entity as the answer."""
@@ -105,12 +124,20 @@ class Call:
         *,
         strict: bool = True,
         expand: frozenset[str] = frozenset(),
+        searched: bool = False,
     ) -> Answer:
-        """A page of a list as the answer."""
+        """A page of a list as the answer. `searched` where the handler did $search and the order itself."""
         url = f"{self.root}/{self.version}{self.path}"
         return Answer(
             body=query.collection(
-                items, entity, self.options, url=url, context=self.context(context), strict=strict, expand=expand
+                items,
+                entity,
+                self.options,
+                url=url,
+                context=self.context(context),
+                strict=strict,
+                expand=expand,
+                searched=searched,
             )
         )
 

@@ -161,8 +161,12 @@ def collection(
     context: str,
     strict: bool = True,
     expand: frozenset[str] = frozenset(),
+    searched: bool = False,
 ) -> Json:
-    """A page of a collection. `url` is the absolute address without query, for the next link."""
+    """A page of a collection. `url` is the absolute address without query, for the next link.
+
+    `searched`: the caller did $search and the order already.
+    """
     check_expand(options, entity, expand)
     rows = list(items)
     if options.filter is not None:
@@ -170,7 +174,7 @@ def collection(
         if parsed.advanced and entity.advanced:
             _advanced(options, f"The filter '{options.filter}'")
         rows = [row for row in rows if parsed.test(row)]
-    if options.search is not None:
+    if options.search is not None and not searched:
         if not entity.searchable:
             raise bad_request("$search is not supported for this resource.", "BadRequest")
         if not options.eventual:
@@ -182,7 +186,7 @@ def collection(
         rows = [row for row in rows if any(all(_found(row, *clause) for clause in one) for one in alternatives)]
     if options.count and entity.advanced and not options.eventual:
         raise bad_request("$count is not currently supported without 'ConsistencyLevel: eventual'.", "BadRequest")
-    if options.orderby is not None:
+    if options.orderby is not None and not searched:
         rows = _ordered(rows, entity, options)
     size = entity.page_size if options.top is None else options.top
     if not 1 <= size <= entity.page_limit:

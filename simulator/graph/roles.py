@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from simulator.clock import stamp
 from simulator.graph.errors import bad_request, not_found
 from simulator.graph.filters import parse
-from simulator.graph.operation import Answer, Call, Licence, Operation
+from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation
 from simulator.graph.schema import ROLE_ASSIGNMENT, ROLE_DEFINITION, ROLE_SCHEDULE_INSTANCE
 from simulator.roles import NAMES, is_privileged
 from simulator.tenant import Json, RoleAssignment
@@ -72,6 +74,54 @@ def role_assignments(call: Call) -> Answer:
     return call.collection(rows, ROLE_ASSIGNMENT, "roleManagement/directory/roleAssignments", expand=_EXPAND)
 
 
+def _assignment(call: Call) -> RoleAssignment:
+    key = call.parameters["unifiedRoleAssignment-id"]
+    found = next((a for a in call.tenant.role_assignments if a.id == key and not a.eligible), None)
+    if found is None:
+        raise not_found(key)
+    return found
+
+
+def get_role_assignment(call: Call) -> Answer:
+    """GET one assignment."""
+    return call.entity(_row(call, _assignment(call)), ROLE_ASSIGNMENT, "roleManagement/directory/roleAssignments")
+
+
+def create_role_assignment(call: Call) -> Answer:
+    """POST: refused where the principal has the role at that scope already."""
+    values = call.parameters_of_action("principalId", "roleDefinitionId", optional=("directoryScopeId",))
+    principal = call.tenant.find(str(values["principalId"]))
+    role_id, scope = str(values["roleDefinitionId"]).lower(), str(values.get("directoryScopeId", "/"))
+    if principal is None:
+        raise not_found(str(values["principalId"]))
+    if role_id not in NAMES:
+        raise bad_request("The role definition does not exist.")
+    if any(
+        (a.principal_id, a.role_id, a.scope, a.eligible) == (principal.id, role_id, scope, False)
+        for a in call.tenant.role_assignments
+    ):
+        raise bad_request("A conflicting object with one or more of the specified property values is present.")
+    assignment = RoleAssignment(str(uuid4()), principal.id, role_id, scope)
+    call.tenant.role_assignments.append(assignment)
+    call.tenant.note(principal, "Add member to role", "roles", None, NAMES[role_id], call.by)
+    answer = call.entity(_row(call, assignment), ROLE_ASSIGNMENT, "roleManagement/directory/roleAssignments/$entity")
+    return Answer(201, answer.body)
+
+
+def delete_role_assignment(call: Call) -> Answer:
+    """DELETE one assignment; the last Global Administrator stays."""
+    assignment = _assignment(call)
+    same = [a for a in call.tenant.role_assignments if a.role_id == assignment.role_id and not a.eligible]
+    if NAMES[assignment.role_id] == "Global Administrator" and len(same) == 1:
+        raise bad_request("The last Global Administrator cannot be removed.")
+    call.tenant.role_assignments.remove(assignment)
+    principal = call.tenant.find(assignment.principal_id)
+    if principal is not None:
+        name = NAMES[assignment.role_id]
+        call.tenant.note(principal, "Remove member from role", "roles", name, None, call.by)
+    return NO_CONTENT
+
+
 def transitive_role_assignments(call: Call) -> Answer:
     """GET (beta) /roleManagement/directory/transitiveRoleAssignments: through groups too, for one principal."""
     if not call.options.eventual or not call.options.count or not call.options.filter:
@@ -131,8 +181,12 @@ def assignment_instances(call: Call) -> Answer:
 
 
 _ROOT = "/roleManagement/directory"
+_ONE = f"{_ROOT}/roleAssignments/{{unifiedRoleAssignment-id}}"
 OPERATIONS = (
     Operation("GET", f"{_ROOT}/roleAssignments", role_assignments, _READ),
+    Operation("GET", _ONE, get_role_assignment, _READ),
+    Operation("POST", f"{_ROOT}/roleAssignments", create_role_assignment, ("RoleManagement.ReadWrite.Directory",)),
+    Operation("DELETE", _ONE, delete_role_assignment, ("RoleManagement.ReadWrite.Directory",)),
     Operation("GET", f"{_ROOT}/transitiveRoleAssignments", transitive_role_assignments, _READ, versions=("beta",)),
     Operation("GET", f"{_ROOT}/roleDefinitions", role_definitions, _DEFINITIONS),
     Operation(

@@ -12,7 +12,7 @@ DATE = frozenset({"eq", "ge", "le", "gt", "lt"})
 TEXT = EQ_SW_EW | {"contains"}
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
@@ -34,23 +34,23 @@ class EntityType:
 
 USER = EntityType(
     "user",
-    _words(
-        "id deletedDateTime aboutMe accountEnabled ageGroup assignedLicenses assignedPlans authorizationInfo birthday "
-        "businessPhones city companyName consentProvidedForMinor country createdDateTime creationType "
+    words(
+        "id deletedDateTime aboutMe accountEnabled ageGroup assignedLicenses assignedPlans authorizationInfo "
+        "birthday businessPhones city companyName consentProvidedForMinor country createdDateTime creationType "
         "customSecurityAttributes department deviceEnrollmentLimit displayName employeeHireDate employeeId "
         "employeeLeaveDateTime employeeOrgData employeeType externalUserState externalUserStateChangeDateTime "
-        "faxNumber "
-        "givenName hireDate identities identityParentId imAddresses interests isManagementRestricted isResourceAccount "
-        "jobTitle lastPasswordChangeDateTime legalAgeGroupClassification licenseAssignmentStates mail mailboxSettings "
-        "mailNickname mobilePhone mySite officeLocation onPremisesDistinguishedName onPremisesDomainName "
-        "onPremisesExtensionAttributes onPremisesImmutableId onPremisesLastSyncDateTime onPremisesProvisioningErrors "
-        "onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled onPremisesUserPrincipalName "
-        "otherMails passwordPolicies passwordProfile pastProjects postalCode preferredDataLocation preferredLanguage "
-        "preferredName print provisionedPlans proxyAddresses responsibilities schools securityIdentifier "
-        "serviceProvisioningErrors showInAddressList signInActivity signInSessionsValidFromDateTime skills state "
-        "streetAddress surname usageLocation userPrincipalName userType"
+        "faxNumber givenName hireDate identities identityParentId imAddresses interests isManagementRestricted "
+        "isResourceAccount jobTitle lastPasswordChangeDateTime legalAgeGroupClassification licenseAssignmentStates "
+        "mail mailboxSettings mailNickname mobilePhone mySite officeLocation onPremisesDistinguishedName "
+        "onPremisesDomainName onPremisesExtensionAttributes onPremisesImmutableId onPremisesLastSyncDateTime "
+        "onPremisesProvisioningErrors onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled "
+        "onPremisesUserPrincipalName otherMails passwordPolicies passwordProfile pastProjects postalCode "
+        "preferredDataLocation preferredLanguage preferredName print provisionedPlans proxyAddresses "
+        "responsibilities schools securityIdentifier serviceProvisioningErrors showInAddressList signInActivity "
+        "signInSessionsValidFromDateTime skills state streetAddress surname usageLocation userPrincipalName "
+        "userType"
     ),
-    _words("manager memberOf transitiveMemberOf ownedDevices registeredDevices ownedObjects onPremisesSyncBehavior"),
+    words("manager memberOf transitiveMemberOf ownedDevices registeredDevices ownedObjects onPremisesSyncBehavior"),
     (
         "businessPhones",
         "displayName",
@@ -87,20 +87,20 @@ USER = EntityType(
         "userPrincipalName": EQ_SW_EW,
         "userType": EQ_NE,
     },
-    _words("displayName givenName mail mailNickname otherMails surname userPrincipalName"),
+    words("displayName givenName mail mailNickname otherMails surname userPrincipalName"),
     advanced=True,
-    needs_advanced=_words("onPremisesSamAccountName companyName"),
+    needs_advanced=words("onPremisesSamAccountName companyName"),
 )
 GROUP = EntityType(
     "group",
-    _words(
+    words(
         "id deletedDateTime classification createdDateTime description displayName expirationDateTime groupTypes "
         "isAssignableToRole isManagementRestricted mail mailEnabled mailNickname membershipRule "
         "membershipRuleProcessingState onPremisesDomainName onPremisesLastSyncDateTime onPremisesSamAccountName "
         "onPremisesSecurityIdentifier onPremisesSyncEnabled preferredDataLocation proxyAddresses renewedDateTime "
         "securityEnabled securityIdentifier theme uniqueName visibility"
     ),
-    _words("members transitiveMembers owners memberOf transitiveMemberOf"),
+    words("members transitiveMembers owners memberOf transitiveMemberOf"),
     (),
     {
         "id": EQ_NE,
@@ -113,13 +113,13 @@ GROUP = EntityType(
         "proxyAddresses": EQ_SW_EW,
         "securityEnabled": EQ_NE,
     },
-    _words("displayName description mail mailNickname"),
+    words("displayName description mail mailNickname"),
     advanced=True,
 )
-DIRECTORY_ROLE = EntityType("directoryRole", _words("id deletedDateTime description displayName roleTemplateId"))
+DIRECTORY_ROLE = EntityType("directoryRole", words("id deletedDateTime description displayName roleTemplateId"))
 SERVICE_PRINCIPAL = EntityType(
     "servicePrincipal",
-    _words(
+    words(
         "id deletedDateTime accountEnabled addIns alternativeNames appDescription appDisplayName appId "
         "applicationTemplateId appOwnerOrganizationId appRoleAssignmentRequired appRoles description "
         "disabledByMicrosoftStatus displayName homepage info keyCredentials loginUrl logoutUrl notes "
@@ -127,7 +127,7 @@ SERVICE_PRINCIPAL = EntityType(
         "resourceSpecificApplicationPermissions servicePrincipalNames servicePrincipalType signInAudience tags "
         "tokenEncryptionKeyId verifiedPublisher"
     ),
-    _words("appRoleAssignedTo appRoleAssignments oauth2PermissionGrants owners memberOf"),
+    words("appRoleAssignedTo appRoleAssignments oauth2PermissionGrants owners memberOf"),
     (),
     {
         "id": EQ_NE,
@@ -137,20 +137,20 @@ SERVICE_PRINCIPAL = EntityType(
         "servicePrincipalType": EQ_NE,
         "tags": EQ_SW,
     },
-    _words("displayName"),
+    words("displayName"),
     advanced=True,
 )
 DEVICE = EntityType(
     "device",
-    _words(
+    words(
         "id deletedDateTime accountEnabled alternativeSecurityIds approximateLastSignInDateTime "
-        "complianceExpirationDateTime "
-        "deviceCategory deviceId deviceMetadata deviceOwnership deviceVersion displayName enrollmentProfileName "
-        "enrollmentType isCompliant isManaged isManagementRestricted isRooted managementType "
-        "manufacturer mdmAppId model onPremisesLastSyncDateTime onPremisesSecurityIdentifier onPremisesSyncEnabled "
-        "operatingSystem operatingSystemVersion physicalIds profileType registrationDateTime systemLabels trustType"
+        "complianceExpirationDateTime deviceCategory deviceId deviceMetadata deviceOwnership deviceVersion "
+        "displayName enrollmentProfileName enrollmentType isCompliant isManaged isManagementRestricted isRooted "
+        "managementType manufacturer mdmAppId model onPremisesLastSyncDateTime onPremisesSecurityIdentifier "
+        "onPremisesSyncEnabled operatingSystem operatingSystemVersion physicalIds profileType registrationDateTime "
+        "systemLabels trustType"
     ),
-    _words("registeredOwners registeredUsers memberOf"),
+    words("registeredOwners registeredUsers memberOf"),
     (),
     {
         "id": EQ_NE,
@@ -162,66 +162,65 @@ DEVICE = EntityType(
         "operatingSystem": EQ_SW,
         "trustType": EQ_NE,
     },
-    _words("displayName"),
+    words("displayName"),
     advanced=True,
 )
 ROLE_ASSIGNMENT = EntityType(
     "unifiedRoleAssignment",
-    _words("id appScopeId condition directoryScopeId principalId roleDefinitionId"),
-    _words("roleDefinition principal directoryScope appScope"),
+    words("id appScopeId condition directoryScopeId principalId roleDefinitionId"),
+    words("roleDefinition principal directoryScope appScope"),
     (),
     {"principalId": EQ, "roleDefinitionId": EQ, "directoryScopeId": EQ, "id": EQ},
 )
 ROLE_DEFINITION = EntityType(
     "unifiedRoleDefinition",
-    _words(
+    words(
         "id allowedPrincipalTypes description displayName isBuiltIn isEnabled isPrivileged resourceScopes "
         "rolePermissions templateId version"
     ),
-    _words("inheritsPermissionsFrom"),
+    words("inheritsPermissionsFrom"),
     (),
     {"id": EQ, "displayName": EQ_SW, "isBuiltIn": EQ, "isPrivileged": EQ, "templateId": EQ},
 )
 ROLE_SCHEDULE_INSTANCE = EntityType(
     "unifiedRoleScheduleInstance",
-    _words(
+    words(
         "id appScopeId assignmentType directoryScopeId endDateTime memberType principalId roleDefinitionId "
         "roleEligibilityScheduleId roleAssignmentScheduleId roleAssignmentOriginId startDateTime"
     ),
-    _words("roleDefinition principal directoryScope appScope"),
+    words("roleDefinition principal directoryScope appScope"),
     (),
     {"principalId": EQ, "roleDefinitionId": EQ, "directoryScopeId": EQ, "id": EQ},
 )
 ORGANIZATION = EntityType(
     "organization",
-    _words(
-        "id assignedPlans businessPhones city country countryLetterCode createdDateTime deletedDateTime displayName "
-        "marketingNotificationEmails mobileDeviceManagementAuthority onPremisesLastSyncDateTime onPremisesSyncEnabled "
-        "partnerTenantType postalCode preferredLanguage privacyProfile provisionedPlans "
-        "securityComplianceNotificationMails "
-        "securityComplianceNotificationPhones state street technicalNotificationMails tenantType verifiedDomains"
+    words(
+        "id assignedPlans businessPhones city country countryLetterCode createdDateTime deletedDateTime "
+        "displayName marketingNotificationEmails mobileDeviceManagementAuthority onPremisesLastSyncDateTime "
+        "onPremisesSyncEnabled partnerTenantType postalCode preferredLanguage privacyProfile provisionedPlans "
+        "securityComplianceNotificationMails securityComplianceNotificationPhones state street "
+        "technicalNotificationMails tenantType verifiedDomains"
     ),
-    _words("branding certificateBasedAuthConfiguration extensions"),
+    words("branding certificateBasedAuthConfiguration extensions"),
 )
 DOMAIN = EntityType(
     "domain",
-    _words(
+    words(
         "id authenticationType availabilityStatus isAdminManaged isDefault isInitial isRoot isVerified "
-        "manufacturer model "
-        "passwordNotificationWindowInDays passwordValidityPeriodInDays state supportedServices"
+        "manufacturer model passwordNotificationWindowInDays passwordValidityPeriodInDays state supportedServices"
     ),
 )
-LICENSE_DETAILS = EntityType("licenseDetails", _words("id servicePlans skuId skuPartNumber"))
+LICENSE_DETAILS = EntityType("licenseDetails", words("id servicePlans skuId skuPartNumber"))
 SUBSCRIBED_SKU = EntityType(
     "subscribedSku",
-    _words(
+    words(
         "id accountId accountName appliesTo capabilityStatus consumedUnits prepaidUnits servicePlans skuId "
         "skuPartNumber subscriptionIds"
     ),
 )
 APP_ROLE_ASSIGNMENT = EntityType(
     "appRoleAssignment",
-    _words(
+    words(
         "id appRoleId createdDateTime deletedDateTime principalDisplayName principalId principalType "
         "resourceDisplayName resourceId"
     ),
@@ -235,26 +234,26 @@ APP_ROLE_ASSIGNMENT = EntityType(
 )
 PERMISSION_GRANT = EntityType(
     "oAuth2PermissionGrant",
-    _words("id clientId consentType principalId resourceId scope"),
+    words("id clientId consentType principalId resourceId scope"),
     filterable={"clientId": EQ, "consentType": EQ, "principalId": EQ, "resourceId": EQ},
 )
 AUTHENTICATION_METHOD = EntityType(
     "authenticationMethod",
-    _words(
-        "id createdDateTime displayName deviceTag phoneAppVersion clientAppName phoneNumber phoneType smsSignInState "
-        "emailAddress password aaGuid attestationCertificates attestationLevel model passkeyType keyStrength "
-        "secretKey isUsable isUsableOnce lifetimeInMinutes methodUsabilityReason startDateTime temporaryAccessPass "
-        "platform configurationId"
+    words(
+        "id createdDateTime displayName deviceTag phoneAppVersion clientAppName phoneNumber phoneType "
+        "smsSignInState emailAddress password aaGuid attestationCertificates attestationLevel model passkeyType "
+        "keyStrength secretKey isUsable isUsableOnce lifetimeInMinutes methodUsabilityReason startDateTime "
+        "temporaryAccessPass platform configurationId"
     ),
-    _words("device"),
+    words("device"),
 )
 MESSAGE_RULE = EntityType(
-    "messageRule", _words("id actions conditions displayName exceptions hasError isEnabled isReadOnly sequence")
+    "messageRule", words("id actions conditions displayName exceptions hasError isEnabled isReadOnly sequence")
 )
 MAIL_FOLDER = EntityType(
     "mailFolder",
-    _words("id childFolderCount displayName isHidden parentFolderId totalItemCount unreadItemCount"),
-    _words("childFolders messages messageRules"),
+    words("id childFolderCount displayName isHidden parentFolderId totalItemCount unreadItemCount"),
+    words("childFolders messages messageRules"),
     (),
     {"displayName": EQ_SW},
     page_size=10,
@@ -262,7 +261,7 @@ MAIL_FOLDER = EntityType(
 )
 MAILBOX_SETTINGS = EntityType(
     "mailboxSettings",
-    _words(
+    words(
         "archiveFolder automaticRepliesSetting dateFormat delegateMeetingMessageDeliveryOptions language "
         "timeFormat timeZone userPurpose workingHours"
     ),

@@ -120,6 +120,8 @@ class GraphService:
     def _licensed(self, operation: Operation) -> None:
         if operation.licence is None or operation.licence.value in plans_of(self.world.tenant.licences):
             return
+        if operation.licence is Licence.INTUNE:
+            raise bad_request("Request not applicable to target tenant", "BadRequest")
         raise premium_needed() if operation.row is Row.REPORTS else not_licensed()
 
     def refusal(self, problem: GraphError, headers: dict[str, str]) -> Answer:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+from uuid import uuid4
+
+from simulator.clock import stamp
 from simulator.graph.errors import GraphError, bad_request, not_found
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation, Row
 from simulator.graph.schema import AUTHENTICATION_METHOD
@@ -10,6 +15,9 @@ from simulator.tenant import Json, User
 _BROAD_READ = ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All")
 _BROAD_WRITE = ("UserAuthenticationMethod.ReadWrite.All",)
 ALTERNATE_MOBILE = "b6332ec1-7057-4abe-9331-3d72feddfe41"
+EMAIL = "3ddfcfc8-9383-446f-83cc-3ab9be4be18f"
+OFFICE = "e37fc753-ff3b-4958-9484-eaa9425c82bc"
+_TYPE = "#microsoft.graph."
 MOBILE = "3179e48a-750b-4051-897c-87b9720928f7"
 # path → (type, narrow permission, versions)
 KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -109,6 +117,120 @@ def remove(call: Call, user: User, method: Json) -> None:
     call.tenant.note(user, "Delete security info", f"method {kind}", method.get("displayName") or kind, None, call.by)
 
 
+def _add(call: Call, user: User, method: Json, label: str) -> Answer:
+    method = method | {"createdDateTime": stamp(call.world.clock.now())}
+    user.methods.append(method)
+    kind = str(method["@odata.type"]).removeprefix("#microsoft.graph.").removesuffix("AuthenticationMethod")
+    call.tenant.note(user, "Register security info", f"method {kind}", None, label, call.by)
+    context = f"users('{user.id}')/authentication/methods/$entity"
+    return Answer(201, {"@odata.context": call.context(context)} | method)
+
+
+def add_phone(call: Call) -> Answer:
+    """POST …/phoneMethods: one of each type."""
+    user = call.user()
+    values = call.parameters_of_action("phoneNumber", "phoneType")
+    kinds = {"mobile": MOBILE, "alternateMobile": ALTERNATE_MOBILE, "office": OFFICE}
+    phone_id = kinds.get(str(values["phoneType"]))
+    if phone_id is None or not re.fullmatch(r"\+\d{1,3} ?\d{4,15}(x\d+)?", str(values["phoneNumber"])):
+        raise bad_request("The phone number or its type is not valid.", "badRequest")
+    if any(method["id"] == phone_id for method in user.methods):
+        raise bad_request("A phone method of this type is already registered.", "badRequest")
+    row = {"@odata.type": f"{_TYPE}phoneAuthenticationMethod", "id": phone_id, "smsSignInState": "notAllowedByPolicy"}
+    return _add(call, user, row | values, str(values["phoneType"]))
+
+
+def add_email(call: Call) -> Answer:
+    """POST …/emailMethods: one."""
+    user = call.user()
+    address = str(call.parameters_of_action("emailAddress")["emailAddress"])
+    if "@" not in address or _of_kind(user, "emailMethods"):
+        raise bad_request("The address is not valid, or there is one already.", "badRequest")
+    row = {"@odata.type": f"{_TYPE}emailAuthenticationMethod", "id": EMAIL, "emailAddress": address}
+    return _add(call, user, row, "recovery address")
+
+
+def add_access_pass(call: Call) -> Answer:
+    """POST …/temporaryAccessPassMethods: shown only here; a new one replaces the old. Not for guests."""
+    user = call.user()
+    values = call.parameters_of_action(optional=("lifetimeInMinutes", "isUsableOnce", "startDateTime"))
+    policy = next(
+        row
+        for row in call.tenant.records.methods_policy["authenticationMethodConfigurations"]
+        if row["id"] == "TemporaryAccessPass"
+    )
+    if policy["state"] != "enabled" or user.guest:
+        raise bad_request("Temporary Access Pass is not enabled for this user by policy.", "badRequest")
+    minutes = values.get("lifetimeInMinutes", policy["defaultLifetimeInMinutes"])
+    if not isinstance(minutes, int) or not (
+        policy["minimumLifetimeInMinutes"] <= minutes <= policy["maximumLifetimeInMinutes"]
+    ):
+        raise bad_request("Temporary Access Pass lifetime is outside of what the policy allows.", "badRequest")
+    for old in _of_kind(user, "temporaryAccessPassMethods"):
+        user.methods.remove(old)
+    now = stamp(call.world.clock.now())
+    row = {
+        "@odata.type": f"{_TYPE}temporaryAccessPassAuthenticationMethod",
+        "id": str(uuid4()),
+        "temporaryAccessPass": None,
+        "lifetimeInMinutes": minutes,
+        "isUsableOnce": bool(values.get("isUsableOnce", policy["isUsableOnce"])),
+        "isUsable": True,
+        "methodUsabilityReason": "EnabledByPolicy",
+        "startDateTime": values.get("startDateTime", now),
+    }
+    answer = _add(call, user, row, f"for {minutes} minutes")
+    assert answer.body is not None
+    return Answer(201, answer.body | {"temporaryAccessPass": secrets.token_urlsafe(9)})
+
+
+_PREFERRED = {"push", "oath", "voiceMobile", "voiceAlternateMobile", "voiceOffice", "sms", "none"}
+
+
+def preferences(call: Call) -> Answer:
+    """GET (beta) …/signInPreferences."""
+    user = call.user()
+    held = call.tenant.records.preferences.get(user.id, {})
+    return Answer(
+        body={
+            "@odata.context": call.context(f"users('{user.id}')/authentication/signInPreferences"),
+            "isSystemPreferredAuthenticationMethodEnabled": True,
+            "systemPreferredAuthenticationMethod": "PhoneAppNotification",
+            "userPreferredMethodForSecondaryAuthentication": "push" if user.default_method_id else "none",
+        }
+        | held
+    )
+
+
+def patch_preferences(call: Call) -> Answer:
+    """PATCH (beta) …/signInPreferences: another default, so that the old one can be deleted."""
+    user = call.user()
+    values = call.parameters_of_action(
+        optional=("userPreferredMethodForSecondaryAuthentication", "isSystemPreferredAuthenticationMethodEnabled")
+    )
+    preferred = values.get("userPreferredMethodForSecondaryAuthentication")
+    if preferred is not None:
+        if preferred not in _PREFERRED:
+            raise bad_request("Invalid value specified for the preferred method.", "badRequest")
+        user.default_method_id = _method_for(user, str(preferred))
+    call.tenant.records.preferences.setdefault(user.id, {}).update(values)
+    call.tenant.note(user, "Update sign-in preferences", "preferred method", None, preferred, call.by)
+    return NO_CONTENT
+
+
+def _method_for(user: User, preferred: str) -> str | None:
+    kinds = {
+        "push": "microsoftAuthenticatorMethods",
+        "oath": "softwareOathMethods",
+        "sms": "phoneMethods",
+        "voiceMobile": "phoneMethods",
+        "voiceAlternateMobile": "phoneMethods",
+        "voiceOffice": "phoneMethods",
+    }
+    found = _of_kind(user, kinds[preferred]) if preferred in kinds else []
+    return str(found[0]["id"]) if found else None
+
+
 def requirements(call: Call) -> Answer:
     """GET (beta) /users/{id}/authentication/requirements."""
     user = call.user()
@@ -138,6 +260,31 @@ OPERATIONS = (
     Operation("GET", f"{_AUTHENTICATION}/methods", list_methods, _BROAD_READ, row=Row.REPORTS),
     *(_list_kind(kind) for kind in KINDS),
     *(_delete_kind(kind) for kind in KINDS),
+    *(
+        Operation(
+            "POST",
+            f"{_AUTHENTICATION}/{kind}",
+            handler,
+            (f"UserAuthMethod-{KINDS[kind][1]}.ReadWrite.All", *_BROAD_WRITE),
+            row=Row.REPORTS,
+        )
+        for kind, handler in (
+            ("phoneMethods", add_phone),
+            ("emailMethods", add_email),
+            ("temporaryAccessPassMethods", add_access_pass),
+        )
+    ),
+    Operation(
+        "GET", f"{_AUTHENTICATION}/signInPreferences", preferences, _BROAD_READ, row=Row.REPORTS, versions=("beta",)
+    ),
+    Operation(
+        "PATCH",
+        f"{_AUTHENTICATION}/signInPreferences",
+        patch_preferences,
+        _BROAD_WRITE,
+        row=Row.REPORTS,
+        versions=("beta",),
+    ),
     Operation(
         "GET",
         f"{_AUTHENTICATION}/requirements",

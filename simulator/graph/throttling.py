@@ -97,6 +97,14 @@ class Throttle:
             self._pay(("outlook", app, parameters.get("user-id", "").lower()), 10_000, 600)
         elif operation.row is Row.TRACE:
             self._pay(("trace", tenant), 100, 300)
+        elif operation.row is Row.SECURITY:
+            self._pay(("security", app), 150, 60)
+        elif operation.row is Row.TEAMS:
+            self._pay(("teams", app), 30, 1)
+        elif operation.row is Row.INTUNE:
+            self._pay(("intune", app), 1_000, 20)
+            if method != "GET":
+                self._pay(("intune writes", app), 100, 20)
         return {}
 
     def _pay(self, key: tuple[str, ...], size: float, per_seconds: float, *, say_when: bool = True) -> None:

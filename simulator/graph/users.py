@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from simulator.clock import stamp
 from simulator.config import SyncedWrite
 from simulator.graph import sensitive
 from simulator.graph.errors import (
@@ -19,7 +20,7 @@ from simulator.graph.filters import parse
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation
 from simulator.graph.schema import LICENSE_DETAILS, USER
 from simulator.ids import guid
-from simulator.licences import SKUS, plans_of
+from simulator.licences import SKUS, assigned, assigned_plans, plans_of
 from simulator.tenant import Json, User
 
 _READ = (
@@ -252,7 +253,43 @@ def license_details(call: Call) -> Answer:
     return call.collection(rows, LICENSE_DETAILS, f"users('{user.id}')/licenseDetails")
 
 
+def assign_license(call: Call) -> Answer:
+    """POST /users/{id}/assignLicense: both lists are required; the tenant must own what is added."""
+    user = call.user()
+    values = call.parameters_of_action("addLicenses", "removeLicenses")
+    adding, removing = values["addLicenses"], values["removeLicenses"]
+    if not isinstance(adding, list) or not isinstance(removing, list):
+        raise bad_request("addLicenses and removeLicenses take lists.")
+    owned = {SKUS[name].sku_id: name for name in call.tenant.licences}
+    held = {SKUS[name].sku_id: name for name in user.licences}
+    for entry in adding:
+        sku_id = str(entry.get("skuId") if isinstance(entry, dict) else entry)
+        if sku_id not in owned:
+            raise bad_request(f"License {sku_id} does not correspond to a valid company License.")
+        if not user.properties.get("usageLocation"):
+            raise bad_request("License assignment cannot be done for user with invalid usage location.")
+        held[sku_id] = owned[sku_id]
+    for sku_id in removing:
+        if sku_id not in held:
+            raise bad_request(f"User does not have a corresponding license {sku_id}.")
+        del held[str(sku_id)]
+    before, user.licences = user.licences, tuple(sorted(held.values()))
+    since = stamp(call.world.clock.now())
+    user.properties |= {
+        "assignedLicenses": assigned(user.licences),
+        "assignedPlans": assigned_plans(user.licences, since),
+    }
+    call.tenant.note(user, "Change user license", "licences", list(before), list(user.licences), call.by)
+    return call.entity(call.shown(user), USER, "users/$entity")
+
+
 OPERATIONS = (
+    Operation(
+        "POST",
+        "/users/{user-id}/assignLicense",
+        assign_license,
+        ("LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"),
+    ),
     Operation("GET", "/users", list_users, _READ, cost=2),
     Operation("GET", "/users/{user-id}", get_user, _READ),
     Operation("PATCH", "/users/{user-id}", patch_user, _ANY_WRITE),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simulator.graph import OPERATIONS, schema
+from simulator.graph import OPERATIONS, schema, schema_workloads
 from simulator.graph.operation import Operation
 from simulator.graph.schema import EntityType
 from simulator.permissions import KNOWN
@@ -51,7 +51,9 @@ def test_most_operations_are_checked() -> None:
     assert len(checked) >= 0.8 * len(ROWS)
 
 
-KINDS = [value for value in vars(schema).values() if isinstance(value, EntityType)]
+KINDS = [
+    value for module in (schema, schema_workloads) for value in vars(module).values() if isinstance(value, EntityType)
+]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])

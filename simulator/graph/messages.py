@@ -1,0 +1,314 @@
+"""Mail: folders, messages, moving and purging, and sending. What is sent arrives in the simulated mailboxes."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from simulator.clock import parse_stamp, stamp
+from simulator.exchange import exchange_of
+from simulator.exchange.state import TracedMessage
+from simulator.graph.errors import GraphError, bad_request, item_not_found, unknown_property
+from simulator.graph.mailbox import mailbox_user
+from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation, Row
+from simulator.graph.schema import MAIL_FOLDER
+from simulator.graph.schema_workloads import CONTACT, MESSAGE, PERSON
+from simulator.tenant import Json, User
+
+# well-known name → display name
+FOLDERS: dict[str, str] = {
+    "inbox": "Inbox",
+    "sentitems": "Sent Items",
+    "deleteditems": "Deleted Items",
+    "drafts": "Drafts",
+    "junkemail": "Junk Email",
+    "archive": "Archive",
+    "rssfeeds": "RSS Feeds",
+    "conversationhistory": "Conversation History",
+    "recoverableitemsdeletions": "Deletions",
+}
+_SEARCHABLE = {"subject", "body", "from", "to", "cc", "bcc", "participants", "recipients"}
+_MOST_HEADERS = 5
+_MOST_RECIPIENTS = 500
+
+
+def _folder(call: Call, key: str) -> str:
+    """A folder's well-known name, from that name or its display name."""
+    lowered = key.lower()
+    for name, shown in FOLDERS.items():
+        if lowered in {name, shown.lower()}:
+            return name
+    raise item_not_found()
+
+
+def _folder_row(user: User, name: str, messages: list[Json]) -> Json:
+    inside = [message for message in messages if message["parentFolderId"] == name]
+    return {
+        "id": name,
+        "displayName": FOLDERS[name],
+        "parentFolderId": "msgfolderroot",
+        "childFolderCount": 0,
+        "isHidden": name == "recoverableitemsdeletions",
+        "totalItemCount": len(inside),
+        "unreadItemCount": sum(not message["isRead"] for message in inside),
+    }
+
+
+def list_folders(call: Call) -> Answer:
+    """GET /users/{id}/mailFolders: hidden ones are not listed."""
+    user = mailbox_user(call)
+    mail = call.tenant.records.mail[user.id]
+    rows = [_folder_row(user, name, mail) for name in FOLDERS if name != "recoverableitemsdeletions"]
+    return call.collection(rows, MAIL_FOLDER, f"users('{user.id}')/mailFolders")
+
+
+def get_folder(call: Call) -> Answer:
+    """GET /users/{id}/mailFolders/{name}."""
+    user = mailbox_user(call)
+    name = _folder(call, call.parameters["mailFolder-id"])
+    row = _folder_row(user, name, call.tenant.records.mail[user.id])
+    return call.entity(row, MAIL_FOLDER, f"users('{user.id}')/mailFolders/$entity")
+
+
+def _readable(call: Call, row: Json) -> Json:
+    """Without Mail.Read there are no bodies."""
+    if call.caller.permissions.intersection({"Mail.Read", "Mail.ReadWrite"}):
+        return row
+    return {name: value for name, value in row.items() if name not in {"body", "bodyPreview", "uniqueBody"}}
+
+
+def _list(call: Call, user: User, rows: list[Json]) -> Answer:
+    if call.options.search is not None:
+        if call.options.filter is not None or call.options.orderby is not None:
+            raise GraphError(400, "SearchWithFilter", "The query parameter '$search' can't be combined with these.")
+        if not call.caller.permissions.intersection({"Mail.Read", "Mail.ReadWrite"}):
+            raise GraphError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+        rows = [row for row in rows if _search(row, call.options.search)]
+    by, _, direction = (call.options.orderby or "receivedDateTime desc").partition(" ")
+    if call.options.orderby and call.options.filter and by.lower() not in call.options.filter.lower():
+        raise GraphError(400, "InefficientFilter", "The restriction or sort order is too complex for this operation.")
+    rows = sorted(rows, key=lambda row: str(row.get(by) or ""), reverse=direction.strip().lower() == "desc")
+    shown = [_readable(call, row) for row in rows]
+    return call.collection(shown, MESSAGE, f"users('{user.id}')/messages", searched=True)
+
+
+def _addresses(row: Json, *fields: str) -> str:
+    found: list[str] = []
+    for field in fields:
+        value = row.get(field)
+        for each in value if isinstance(value, list) else [value] if value else []:
+            found.append(" ".join(str(part) for part in each["emailAddress"].values()))
+    return " ".join(found).lower()
+
+
+def _search(row: Json, text: str) -> bool:
+    """A little of the keyword language: words, property:word, AND between them."""
+    query = text.strip()
+    if not (query.startswith('"') and query.endswith('"') and len(query) >= 2):
+        raise bad_request(f"Syntax error: character is not valid at position 0 in '{text}'.", "BadRequest")
+    texts = {
+        "subject": str(row["subject"]).lower(),
+        "body": str(row["body"]["content"]).lower(),
+        "from": _addresses(row, "from"),
+        "to": _addresses(row, "toRecipients"),
+        "cc": _addresses(row, "ccRecipients"),
+        "bcc": _addresses(row, "bccRecipients"),
+        "recipients": _addresses(row, "toRecipients", "ccRecipients", "bccRecipients"),
+        "participants": _addresses(row, "from", "toRecipients", "ccRecipients", "bccRecipients"),
+    }
+    for clause in re.split(r"\s+AND\s+|\s+", query[1:-1].replace('\\"', "").strip()):
+        name, colon, word = clause.partition(":")
+        if colon and name.lower() in _SEARCHABLE:
+            if word.lower() not in texts[name.lower()]:
+                return False
+        elif not any(clause.lower() in each for each in texts.values()):
+            return False
+    return True
+
+
+def list_messages(call: Call) -> Answer:
+    """GET /users/{id}/messages: every folder but the recoverable items."""
+    user = mailbox_user(call)
+    mail = call.tenant.records.mail[user.id]
+    return _list(call, user, [row for row in mail if row["parentFolderId"] != "recoverableitemsdeletions"])
+
+
+def list_folder_messages(call: Call) -> Answer:
+    """GET /users/{id}/mailFolders/{name}/messages."""
+    user = mailbox_user(call)
+    name = _folder(call, call.parameters["mailFolder-id"])
+    return _list(call, user, [row for row in call.tenant.records.mail[user.id] if row["parentFolderId"] == name])
+
+
+def _message(call: Call, user: User) -> Json:
+    key = call.parameters["message-id"]
+    found = next((row for row in call.tenant.records.mail[user.id] if row["id"] == key), None)
+    if found is None:
+        raise item_not_found()
+    return found
+
+
+def get_message(call: Call) -> Answer:
+    """GET one message."""
+    user = mailbox_user(call)
+    return call.entity(_readable(call, _message(call, user)), MESSAGE, f"users('{user.id}')/messages/$entity")
+
+
+def move(call: Call) -> Answer:
+    """POST …/move: a new id, unless the caller asked for immutable ones."""
+    user = mailbox_user(call)
+    row = _message(call, user)
+    target = _folder(call, str(call.parameters_of_action("destinationId")["destinationId"]))
+    before = row["parentFolderId"]
+    row["parentFolderId"] = target
+    if "immutableid" not in call.headers.get("prefer", "").lower():
+        row["id"] = f"AAMk{uuid4().hex}"
+    call.tenant.note(user, "Move message", str(row["subject"]), before, target, call.by)
+    return Answer(201, call.entity(row, MESSAGE, f"users('{user.id}')/messages/$entity").body)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE one message: it goes to the recoverable items."""
+    user = mailbox_user(call)
+    row = _message(call, user)
+    row["parentFolderId"] = "recoverableitemsdeletions"
+    call.tenant.note(user, "Delete message", str(row["subject"]), "there", "recoverable", call.by)
+    return NO_CONTENT
+
+
+def permanent_delete(call: Call) -> Answer:
+    """POST …/permanentDelete: gone for its owner; holds keep it."""
+    user = mailbox_user(call)
+    row = _message(call, user)
+    call.tenant.records.mail[user.id].remove(row)
+    call.tenant.records.purged.append(row)
+    call.tenant.note(user, "Purge message", str(row["subject"]), "there", "purged", call.by)
+    return NO_CONTENT
+
+
+def _recipients(message: Json, field: str) -> list[str]:
+    value: Any = message.get(field) or []
+    try:
+        found = [str(each["emailAddress"]["address"]) for each in value]
+    except (KeyError, TypeError) as problem:
+        raise bad_request(f"Invalid value for {field}.", "ErrorInvalidRecipients") from problem
+    if any("@" not in address for address in found):
+        raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
+    return found
+
+
+def send_mail(call: Call) -> Answer:
+    """POST /users/{id}/sendMail: accepted, no id; every call sends once more."""
+    user = mailbox_user(call)
+    parameters = call.parameters_of_action("message", optional=("saveToSentItems",))
+    message = parameters["message"]
+    if not isinstance(message, dict):
+        raise bad_request("The parameter 'message' takes a message.", "BadRequest")
+    named = {name[:1].lower() + name[1:]: value for name, value in message.items() if "@odata." not in name}
+    for name in named:
+        if name not in MESSAGE.properties | MESSAGE.navigation:
+            raise unknown_property(name, "message")
+    to, cc, bcc = (_recipients(named, field) for field in ("toRecipients", "ccRecipients", "bccRecipients"))
+    everybody = list(dict.fromkeys([*to, *cc, *bcc]))
+    if not everybody:
+        raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient is needed.")
+    if len(everybody) > _MOST_RECIPIENTS:
+        raise GraphError(400, "ErrorTooManyRecipients", f"At most {_MOST_RECIPIENTS} recipients.")
+    headers = named.get("internetMessageHeaders") or []
+    if len(headers) > _MOST_HEADERS or any(not str(h.get("name", "")).lower().startswith("x-") for h in headers):
+        raise GraphError(400, "InvalidInternetMessageHeader", "Own headers start with x-, and there are five at most.")
+    _deliver(call, user, named, everybody, parameters.get("saveToSentItems", True))
+    return Answer(202)
+
+
+def _deliver(call: Call, sender: User, message: Json, everybody: list[str], keep: Any) -> None:
+    now = call.world.clock.now()
+    address = str(sender.properties.get("mail") or sender.upn)
+    body = message.get("body") or {}
+    common: Json = {
+        "subject": str(message.get("subject") or ""),
+        "sender": address,
+        "to": tuple(_recipients(message, "toRecipients")),
+        "body": str(body.get("content") or ""),
+        "internetMessageId": f"<{uuid4()}@{call.tenant.domain}>",
+        "internetMessageHeaders": message.get("internetMessageHeaders") or [],
+        "importance": message.get("importance") or "normal",
+        "ccRecipients": message.get("ccRecipients") or [],
+    }
+    records = call.tenant.records
+    if keep is not False:
+        bcc = message.get("bccRecipients") or []
+        records.add_message(sender, now, folder="sentitems", bccRecipients=bcc, **common)
+    people = {}
+    for each in everybody:
+        person = find_by_address(call, each)
+        _trace(call, now, address, each, common)
+        if person is not None:
+            people[person.id] = person
+    for person in people.values():
+        records.add_message(person, now, **common)
+        mail = {"subject": common["subject"], "from": address, "text": common["body"], "to": list(common["to"])}
+        call.world.inbox.add(person.id, "mail", mail)
+    call.tenant.note(sender, "Send mail", common["subject"], None, f"{len(everybody)} recipients", call.by)
+
+
+def find_by_address(call: Call, address: str) -> User | None:
+    """The person behind an address of the tenant."""
+    lowered = address.lower()
+    direct = call.tenant.find_user(lowered)
+    if direct is not None:
+        return direct
+    for user in call.tenant.users.known():
+        if lowered in {str(proxy).partition(":")[2].lower() for proxy in user.properties.get("proxyAddresses") or []}:
+            return user
+    return None
+
+
+def _trace(call: Call, now: datetime, sender: str, recipient: str, message: Json) -> None:
+    exchange_of(call.world).organisation.traced.append(
+        TracedMessage(
+            trace_id=UUID(int=uuid4().int),
+            message_id=str(message["internetMessageId"]),
+            received=parse_stamp(stamp(now)),
+            sender=sender,
+            recipient=recipient,
+            subject=str(message["subject"]),
+        )
+    )
+
+
+def contacts(call: Call) -> Answer:
+    """GET /users/{id}/contacts."""
+    user = mailbox_user(call)
+    return call.collection(call.tenant.records.contacts[user.id], CONTACT, f"users('{user.id}')/contacts")
+
+
+def people(call: Call) -> Answer:
+    """GET /users/{id}/people: the most relevant first."""
+    user = mailbox_user(call)
+    return call.collection(call.tenant.records.people[user.id], PERSON, f"users('{user.id}')/people")
+
+
+_USER = "/users/{user-id}"
+_LIST_MAIL = ("Mail.Read", "Mail.ReadBasic.All", "Mail.ReadWrite")
+_READ_MAIL = ("Mail.Read", "Mail.ReadBasic.All")
+_WRITE_MAIL = ("Mail.ReadWrite",)
+_MESSAGE = f"{_USER}/messages/{{message-id}}"
+OPERATIONS = tuple(
+    Operation(method, path, handler, permissions, row=Row.OUTLOOK)
+    for method, path, handler, permissions in (
+        ("GET", f"{_USER}/mailFolders", list_folders, _LIST_MAIL),
+        ("GET", f"{_USER}/mailFolders/{{mailFolder-id}}", get_folder, _LIST_MAIL),
+        ("GET", f"{_USER}/mailFolders/{{mailFolder-id}}/messages", list_folder_messages, _LIST_MAIL),
+        ("GET", f"{_USER}/messages", list_messages, _LIST_MAIL),
+        ("GET", _MESSAGE, get_message, _READ_MAIL),
+        ("DELETE", _MESSAGE, delete, _WRITE_MAIL),
+        ("POST", f"{_MESSAGE}/move", move, _WRITE_MAIL),
+        ("POST", f"{_MESSAGE}/permanentDelete", permanent_delete, _WRITE_MAIL),
+        ("POST", f"{_USER}/sendMail", send_mail, ("Mail.Send",)),
+        ("GET", f"{_USER}/contacts", contacts, ("Contacts.Read", "Contacts.ReadWrite")),
+        ("GET", f"{_USER}/people", people, ("People.Read.All",)),
+    )
+)
