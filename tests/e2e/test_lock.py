@@ -109,20 +109,6 @@ async def test_who_asked_cannot_approve_even_as_an_approver(
     assert_all_answered(stage)
 
 
-async def test_who_has_no_approver_role_cannot_approve(
-    stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams
-) -> None:
-    isaiah = before("isaiah@contoso.com")
-
-    await alex.post("compromise isaiah@contoso.com")
-    await alex.press("Lock account…")
-    await alex.press("Approve")
-
-    await alex.sees(re.compile("You do not have the IRBot role for this"))
-    isaiah.assert_untouched()
-    assert_all_answered(stage)
-
-
 async def test_a_refused_request_changes_nothing_and_the_thread_says_so(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams, adele: PersonAtTeams
 ) -> None:
