@@ -36,6 +36,9 @@ from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
 from services.people import People
 from services.playbook import STEPS
+from services.playbook.ledger import Ledger
+from services.playbook.planner import Planner
+from services.playbook.preparation import INVESTIGATE, PREPARE, Preparation
 from services.playbook.runner import Runner
 from services.posts import Posts
 from services.requests import Requests
@@ -83,6 +86,18 @@ class Application:
         posts = Posts(database)
         approvals = Approvals(database, access, posts, settings, self.rules, now)
         requests = Requests(database, now)
+        ledger = Ledger(database)
+        planner = Planner(m365=m365, settings=settings, ledger=ledger, posts=posts, steps=STEPS, now=now)
+        preparation = Preparation(
+            database=database,
+            m365=m365,
+            settings=settings,
+            durable=durable,
+            posts=posts,
+            planner=planner,
+            ledger=ledger,
+            now=now,
+        )
         runner = Runner(
             database=database,
             m365=m365,
@@ -91,7 +106,8 @@ class Application:
             durable=durable,
             posts=posts,
             rules=self.rules,
-            steps=STEPS,
+            planner=planner,
+            ledger=ledger,
             now=now,
         )
         self.parts = Parts(
@@ -101,6 +117,7 @@ class Application:
             access=access,
             approvals=approvals,
             durable=durable,
+            preparation=preparation,
             runner=runner,
             posts=posts,
             people=People(database, now),
@@ -112,7 +129,18 @@ class Application:
         turns = Turns(self.parts)
         self.publisher = Publisher(self.parts)
         durable.register(JOB, turns.handle, pending=requests.unfinished, give_up=turns.gave_up)
-        durable.register("prepare", runner.prepare, pending=runner.pending_preparations, give_up=runner.prepare_gave_up)
+        durable.register(
+            PREPARE,
+            preparation.prepare,
+            pending=preparation.pending_preparations,
+            give_up=preparation.prepare_gave_up,
+        )
+        durable.register(
+            INVESTIGATE,
+            preparation.investigate,
+            pending=preparation.pending_investigations,
+            give_up=preparation.investigation_gave_up,
+        )
         durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
         at_the_end.push_async_callback(self.publisher.close)
         at_the_end.push_async_callback(durable.close)

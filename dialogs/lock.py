@@ -30,7 +30,7 @@ async def ask_undo(parts: Parts, click: Click) -> CardAnswer:
 async def prepare_again(parts: Parts, click: Click) -> CardAnswer:
     """Looks at the account again after a failed look."""
     await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation)
-    await parts.runner.prepare_again(click.id, click.nonce, click.actor)
+    await parts.preparation.prepare_again(click.id, click.nonce, click.actor)
     return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
 

@@ -95,8 +95,7 @@ async def _open(parts: Parts, account: Account, by: Actor, where: Conversation) 
             incident_id=incident.id,
             summary=f"{incident.label}: {subject.name}",
         )
-    if not incident.plan:
-        await parts.durable.start("prepare", f"{incident.id}:{incident.nonce}")
+    await parts.preparation.start(incident)
     return incident, opened
 
 

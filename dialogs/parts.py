@@ -13,6 +13,7 @@ from services.database import Database
 from services.durable import Durable
 from services.microsoft365 import Microsoft365
 from services.people import People
+from services.playbook.preparation import Preparation
 from services.playbook.runner import Runner
 from services.playbook.step import Step
 from services.posts import Posts
@@ -30,6 +31,7 @@ class Parts:
     access: Access
     approvals: Approvals
     durable: Durable
+    preparation: Preparation
     runner: Runner
     posts: Posts
     people: People

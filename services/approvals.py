@@ -43,11 +43,12 @@ class ApprovalState(StrEnum):
 
 
 class PlanKind(StrEnum):
-    """What a proposal or an approval is about. The first three are proposals' only."""
+    """What a proposal or an approval is about. `FAILED` and `NONE` are proposals' only."""
 
+    EVICT = "evict"
     FAILED = "failed"
-    NONE = "none"
     LOCK = "lock"
+    NONE = "none"
     UNDO = "undo"
 
 

@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     answer_seconds: float = Field(default=1.2, gt=0, le=5)
     call_timeout_seconds: float = Field(default=30, gt=0)
     verify_patience_seconds: float = Field(default=120, ge=0)
+    check_timeout_seconds: float = Field(default=180, gt=0)  # one check of the investigation
+    look_back_days: float = Field(default=10, gt=0, le=30)  # how far back the investigation looks
     log_level: str = "INFO"
 
     @model_validator(mode="before")

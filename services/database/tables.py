@@ -55,6 +55,8 @@ incidents = sa.Table(
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("plan", sa.JSON, nullable=False),
+    sa.Column("investigation", sa.JSON, nullable=False),
+    sa.Column("eviction", sa.JSON, nullable=False),
     sa.Index(
         "uq_incidents_open_subject",
         "subject_id",
@@ -138,6 +140,20 @@ step_runs = sa.Table(
     sa.Column("finished_at", UtcTime),
     sa.UniqueConstraint("cause", "step_id"),
     sa.Index("ix_step_runs_incident_id", "incident_id"),
+)
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    sa.Column("incident_id", sa.String(36), sa.ForeignKey("incidents.id"), primary_key=True),
+    sa.Column("step_id", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("severity", sa.String(16), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("reasons", sa.JSON, nullable=False),
+    sa.Column("at", UtcTime),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("found_at", UtcTime, nullable=False),
 )
 
 effects = sa.Table(

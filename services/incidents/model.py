@@ -99,7 +99,11 @@ def conversation_from_json(value: Mapping[str, Any]) -> Conversation:
 
 @dataclass(frozen=True)
 class Incident:
-    """One row of `incidents`. `plan` is the next proposal: `{"kind": …, "steps": {step id: plan}}` or empty."""
+    """One row of `incidents`.
+
+    `plan` is the proposal of the lock, `eviction` that of what to remove: `{"kind": …, "steps": {step id: plan}}`, or
+    empty while it is being drawn up. `investigation` is the current round: its nonce, and whether it is done.
+    """
 
     id: str
     number: int
@@ -112,6 +116,8 @@ class Incident:
     nonce: str
     revision: int
     plan: Mapping[str, Any]
+    investigation: Mapping[str, Any]
+    eviction: Mapping[str, Any]
 
     @property
     def label(self) -> str:

@@ -56,6 +56,8 @@ def _incident(row: sa.Row[Any]) -> Incident:
         nonce=row.nonce,
         revision=row.revision,
         plan=row.plan,
+        investigation=row.investigation,
+        eviction=row.eviction,
     )
 
 
@@ -135,6 +137,8 @@ async def open_incident(
                 nonce=new_nonce(),
                 revision=0,
                 plan={},
+                investigation={"nonce": new_nonce(), "done": False},
+                eviction={},
             )
             if not new:
                 continue  # another replica has just opened it, or has taken the number for another account

@@ -7,7 +7,7 @@ the run looks in the cloud before doing anything again.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +21,7 @@ from services.database import Database, insert_once, tables
 from services.incidents import store, timeline
 from services.incidents.model import actor_from_json
 from services.incidents.timeline import AuditTag
-from services.playbook.step import Change, Outcome, Plan, State
+from services.playbook.step import Change, Finding, Outcome, Plan, Severity, State
 
 
 class EffectState(StrEnum):
@@ -117,8 +117,15 @@ class Ledger:
                 )
             return await _one(connection, cause, step_id), new
 
-    async def end(self, run: Run, outcome: Outcome, now: datetime, evidence: Mapping[str, Any] | None = None) -> None:
-        """Gives a run its end state; a run that has one keeps it."""
+    async def end(
+        self,
+        run: Run,
+        outcome: Outcome,
+        now: datetime,
+        evidence: Mapping[str, Any] | None = None,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        """Gives a run its end state; a run that has one keeps it. Its findings replace the older ones of the step."""
         async with self._database.write() as connection:
             ended = await connection.execute(
                 sa.update(tables.step_runs)
@@ -127,6 +134,8 @@ class Ledger:
             )
             if ended.rowcount != 1:
                 return
+            if run.kind is RunKind.READ:
+                await _replace_findings(connection, run, findings, now)
             if evidence:
                 await store.keep_evidence(connection, run.incident_id, run.step_id, evidence, now)
             await timeline.append(
@@ -174,6 +183,38 @@ class Ledger:
 async def _one(connection: AsyncConnection, cause: str, step_id: str) -> Run:
     query = sa.select(tables.step_runs).where(tables.step_runs.c.cause == cause, tables.step_runs.c.step_id == step_id)
     return _run((await connection.execute(query)).one())
+
+
+async def _replace_findings(connection: AsyncConnection, run: Run, findings: Sequence[Finding], now: datetime) -> None:
+    mine = (tables.findings.c.incident_id == run.incident_id) & (tables.findings.c.step_id == run.step_id)
+    await connection.execute(sa.delete(tables.findings).where(mine))
+    for finding in findings:
+        await connection.execute(
+            sa.insert(tables.findings).values(
+                incident_id=run.incident_id,
+                step_id=run.step_id,
+                key=finding.key[:255],
+                severity=finding.severity.value,
+                title=finding.title,
+                reasons=list(finding.reasons),
+                at=finding.at,
+                data=dict(finding.data),
+                found_at=now,
+            )
+        )
+
+
+async def findings_of(connection: AsyncConnection, incident_id: str) -> tuple[tuple[str, Finding], ...]:
+    """All findings of an incident with the id of their step, worst first."""
+    rows = await connection.execute(sa.select(tables.findings).where(tables.findings.c.incident_id == incident_id))
+    found = [
+        (
+            row.step_id,
+            Finding(row.key, Severity(row.severity), row.title, tuple(row.reasons), row.at, row.data),
+        )
+        for row in rows
+    ]
+    return tuple(sorted(found, key=lambda pair: (-pair[1].severity.weight, pair[0], pair[1].key)))
 
 
 async def runs_of(connection: AsyncConnection, incident_id: str) -> tuple[Run, ...]:

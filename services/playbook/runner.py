@@ -8,41 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from services import approvals
 from services.access import Access, Permission
-from services.approvals import Approval, ApprovalState, PlanKind, RuleBook, plans_to_json
+from services.approvals import Approval, ApprovalState, PlanKind, RuleBook
 from services.channel import Actor
 from services.database import Database
 from services.durable import Durable
 from services.errors import (
     Conflict,
     IRBotError,
-    MissingLicence,
-    MissingPermission,
-    MissingRole,
     NotAllowed,
-    OnPremises,
     UnknownOutcome,
 )
-from services.incidents import store, timeline
+from services.incidents import store
 from services.incidents.model import Incident, Phase, Subject
 from services.incidents.subjects import recognise
-from services.incidents.timeline import AuditTag
 from services.microsoft365 import Microsoft365
-from services.microsoft365.accounts import Account
 from services.plain_words import explain
 from services.playbook.ledger import Effect, EffectState, Ledger, Run, RunKind, effects_of, runs_of
+from services.playbook.planner import Planner, our_fault, outcome_of
+from services.playbook.preparation import INVESTIGATE, PREPARE
 from services.playbook.step import (
     Change,
     Context,
     Outcome,
     Plan,
-    Risk,
     State,
     Step,
     Undo,
@@ -79,7 +74,7 @@ class _Work:
 
 
 class Runner:
-    """Prepares incidents and executes approvals. Both are jobs: resumable, and safe to run twice."""
+    """Executes approvals, and knows what can be undone. An execution is a job: resumable, and safe to run twice."""
 
     def __init__(
         self,
@@ -91,7 +86,8 @@ class Runner:
         durable: Durable,
         posts: Posts,
         rules: RuleBook,
-        steps: Sequence[Step],
+        planner: Planner,
+        ledger: Ledger,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -101,111 +97,10 @@ class Runner:
         self._durable = durable
         self._posts = posts
         self._rules = rules
-        self._steps = tuple(steps)
-        self._ledger = Ledger(database)
+        self._planner = planner
+        self._steps = planner.steps
+        self._ledger = ledger
         self._now = now
-
-    # -- preparing: read only, by itself, as soon as an incident is open -----------------------------------------
-
-    async def prepare(self, key: str) -> None:
-        """Recognises the account, keeps the snapshot and proposes the lock. `key` is `incident id:nonce`."""
-        incident_id, _, nonce = key.partition(":")
-        async with self._database.read() as connection:
-            incident = await store.get(connection, incident_id)
-        if incident.plan or incident.nonce != nonce:
-            return
-        subject, account = await recognise(self._m365, self._settings, incident.subject.object_id)
-        async with self._database.write() as connection:
-            await store.update(connection, incident_id, subject=subject.to_json())
-            await timeline.append(
-                connection,
-                incident_id,
-                AuditTag.SUBJECT_RECOGNISED,
-                at=self._now(),
-                data={"kinds": list(subject.kinds()), "unknowns": list(subject.unknowns)},
-            )
-        self._posts.changed.set()
-        ctx = self._context(incident, subject, account)
-        readers = [step for step in self._steps if step.risk is Risk.READ and step.phase is Phase.PREPARE]
-        await together(*(self._read(step, incident, nonce, ctx) for step in readers))
-        await self._propose(incident_id, ctx)
-
-    async def prepare_gave_up(self, key: str, correlation_id: str) -> None:
-        """Says on the card that the preparation failed, so that a person can start it again."""
-        incident_id, _, nonce = key.partition(":")
-        async with self._database.write() as connection:
-            incident = await store.get(connection, incident_id, lock=True)
-            runs = await runs_of(connection, incident_id)
-            if incident.plan or incident.nonce != nonce:
-                return
-            await store.update(
-                connection, incident_id, plan={"kind": PlanKind.FAILED.value, "correlation_id": correlation_id}
-            )
-            await timeline.append(
-                connection, incident_id, AuditTag.PLAN_PROPOSED, at=self._now(), data={"failed": correlation_id}
-            )
-        for run in runs:
-            if run.cause == nonce and run.state is State.RUNNING:
-                await self._end(run, Outcome(State.NOT_EVALUATED, _our_fault(correlation_id)))
-        self._posts.changed.set()
-
-    async def prepare_again(self, incident_id: str, nonce: str, actor: Actor) -> None:
-        """Starts the preparation afresh. The caller has checked the role. Raises Conflict for a stale nonce."""
-        async with self._database.write() as connection:
-            incident = await store.get(connection, incident_id, lock=True)
-            if incident.nonce != nonce or incident.plan.get("kind") != PlanKind.FAILED.value:
-                raise Conflict(reason="plan-changed")
-            fresh = store.new_nonce()
-            await store.update(connection, incident_id, plan={}, nonce=fresh)
-        await self._durable.start("prepare", f"{incident_id}:{fresh}")
-        self._posts.changed.set()
-
-    async def pending_preparations(self) -> list[str]:
-        """The keys of all preparations that are not finished."""
-        async with self._database.read() as connection:
-            incidents, _ = await store.all_open(connection, limit=10_000)
-        return [f"{incident.id}:{incident.nonce}" for incident in incidents if not incident.plan]
-
-    async def _read(self, step: Step, incident: Incident, cause: str, ctx: Context) -> None:
-        run, _ = await self._ledger.begin(
-            incident.id, step.id, RunKind.READ, cause, Plan(), incident.opened_by, self._now()
-        )
-        if run.state is not State.RUNNING:
-            return
-        self._posts.changed.set()
-        try:
-            async with asyncio.timeout(self._settings.call_timeout_seconds * 2):
-                plan = await step.plan(ctx)
-        except IRBotError as error:
-            plan = Plan(settled=self._outcome_of(step, ctx, error, reading=True))
-        except TimeoutError:
-            plan = Plan(settled=Outcome(State.NOT_EVALUATED, "Microsoft 365 did not answer in time."))
-        outcome, evidence = plan.settled or Outcome(State.DONE, ""), plan.evidence
-        await self._ledger.end(run, outcome, self._now(), evidence)
-        self._posts.changed.set()
-
-    def _lock_steps(self) -> list[Step]:
-        return [step for step in self._steps if step.phase is Phase.LOCK]
-
-    async def _proposal(self, ctx: Context, steps: Sequence[Step]) -> dict[str, Any]:
-        """The plans of the steps, as an incident keeps them; a settled step is shown with its reason."""
-        plans: dict[str, Plan] = {}
-        for step in steps:
-            try:
-                plans[step.id] = await step.plan(ctx)
-            except IRBotError as error:
-                plans[step.id] = Plan(settled=self._outcome_of(step, ctx, error, reading=True))
-        return {"kind": PlanKind.LOCK.value, "steps": plans_to_json(plans)}
-
-    async def _propose(self, incident_id: str, ctx: Context) -> None:
-        """Puts the plan of the lock before the responders."""
-        proposal = await self._proposal(ctx, self._lock_steps())
-        async with self._database.write() as connection:
-            await store.update(connection, incident_id, phase=Phase.LOCK.value, nonce=store.new_nonce(), plan=proposal)
-            await timeline.append(
-                connection, incident_id, AuditTag.PLAN_PROPOSED, at=self._now(), data={"steps": list(proposal["steps"])}
-            )
-        self._posts.changed.set()
 
     # -- executing an approval -----------------------------------------------------------------------------------
 
@@ -228,7 +123,7 @@ class Runner:
         if reason:
             await self._void(approval, reason)
             return
-        ctx = self._context(incident, subject, account)
+        ctx = self._planner.context(incident, subject, account)
         failures: list[Exception] = []
 
         async def apart(work: Awaitable[None]) -> None:
@@ -239,19 +134,27 @@ class Runner:
                 failures.append(error)
 
         async with asyncio.TaskGroup() as group:
-            for step in self._steps:
+            for step in self._in_order(approval):
                 if step.id in approval.plans:
                     await apart(self._run_step(step, approval, ctx, lambda work: group.create_task(apart(work))))
         if failures:
             raise ExceptionGroup("steps failed", failures)
         await self._finish(approval, incident)
 
+    def _in_order(self, approval: Approval) -> list[Step]:
+        """The playbook's order; backwards for an undo; an eviction ends with what belongs to the lock."""
+        if approval.kind is PlanKind.UNDO:
+            return list(reversed(self._steps))
+        if approval.kind is PlanKind.EVICT:
+            return sorted(self._steps, key=lambda step: step.phase is Phase.LOCK)
+        return list(self._steps)
+
     async def execution_gave_up(self, approval_id: str, correlation_id: str) -> None:
         """Ends what is left of a run that failed for a reason of our own, so that a person can go on."""
         async with self._database.read() as connection:
             approval = await approvals.get(connection, approval_id)
             runs = await runs_of(connection, approval.incident_id)
-        words = _our_fault(correlation_id)
+        words = our_fault(correlation_id)
         for run in runs:
             if run.cause == approval_id and run.state is State.RUNNING:
                 state = State.UNKNOWN if await self._effects(run) else State.FAILED
@@ -286,16 +189,22 @@ class Runner:
         return None
 
     async def _void(self, approval: Approval, reason: str) -> None:
-        """Ends the approval unused, and prepares a lock anew: the next proposal shows the world as it is."""
+        """Ends the approval unused, and looks anew: the next proposal shows the world as it is."""
+        nonce = store.new_nonce()
+        job: str | None = None
         async with self._database.write() as connection:
             moved = await approvals.finish(connection, approval, ApprovalState.VOID, self._now(), reason)
-            prepares = moved and approval.kind is PlanKind.LOCK
-            if prepares:
-                await store.update(connection, approval.incident_id, plan={}, nonce=store.new_nonce())
-            incident = await store.get(connection, approval.incident_id)
+            if moved and approval.kind is PlanKind.LOCK:
+                job = PREPARE
+                await store.update(connection, approval.incident_id, plan={}, nonce=nonce)
+            elif moved and approval.kind is PlanKind.EVICT:
+                job = INVESTIGATE
+                await store.update(
+                    connection, approval.incident_id, eviction={}, investigation={"nonce": nonce, "done": False}
+                )
         self._posts.changed.set()
-        if prepares:
-            await self._durable.start("prepare", f"{incident.id}:{incident.nonce}")
+        if job is not None:
+            await self._durable.start(job, f"{approval.incident_id}:{nonce}")
 
     async def _run_step(
         self, step: Step, approval: Approval, ctx: Context, later: Callable[[Awaitable[None]], object]
@@ -339,12 +248,19 @@ class Runner:
                 return None, planned.changes
             now = await step.plan(ctx)
         except IRBotError as error:
-            return self._outcome_of(step, ctx, error, reading=True), ()
-        if now.settled is not None:
-            return now.settled, ()
-        if not planned.same_changes(now):
+            return outcome_of(step, ctx, error, reading=True), ()
+        found = {change.item: change for change in now.changes}
+        moved = [
+            change
+            for change in planned.changes
+            if change.item in found and not Plan((change,)).same_changes(Plan((found[change.item],)))
+        ]
+        if moved or (planned.settled is not None and now.changes):
             return Outcome(State.REFUSED, "The account has changed since this was approved. Ask again."), ()
-        return None, now.changes
+        left = tuple(found[change.item] for change in planned.changes if change.item in found)
+        if not left:
+            return now.settled or Outcome(State.ALREADY_SO, "It was done before."), ()
+        return None, left
 
     async def _apply(self, run: Run, step: Step, ctx: Context, work: _Work, change: Change) -> Outcome | None:
         """Makes one change unless it was made before. Returns an outcome only when the step ends here."""
@@ -368,7 +284,7 @@ class Runner:
             return None
         except IRBotError as error:
             await self._ledger.mark(run, change, EffectState.FAILED, self._now(), {"code": error.code, **error.data})
-            return self._outcome_of(step, ctx, error, reading=False)
+            return outcome_of(step, ctx, error, reading=False)
         await self._ledger.mark(run, change, EffectState.SENT, self._now())
         return None
 
@@ -416,21 +332,32 @@ class Runner:
         self._posts.changed.set()
 
     async def _finish(self, approval: Approval, incident: Incident) -> None:
-        """Uses the approval up and, in the same transaction, proposes again what did not work out."""
-        async with self._database.read() as connection:
-            latest = {run.step_id: run for run in await runs_of(connection, approval.incident_id)}
-        again = [step for step in self._lock_steps() if step.id in latest and latest[step.id].state in _OPEN_ENDS]
-        proposal: dict[str, Any] = {"kind": PlanKind.NONE.value, "steps": {}}
-        if again:
-            try:
-                subject, account = await recognise(self._m365, self._settings, approval.target_id)
-                proposal = await self._proposal(self._context(incident, subject, account), again)
-            except IRBotError:
-                proposal = {"kind": PlanKind.FAILED.value}
+        """Uses the approval up and, in the same transaction, proposes again what is left to do."""
+        values = await self._left_to_do(approval, incident)
         async with self._database.write() as connection:
             if await approvals.finish(connection, approval, ApprovalState.USED, self._now()):
-                await store.update(connection, approval.incident_id, plan=proposal, nonce=store.new_nonce())
+                await store.update(connection, approval.incident_id, nonce=store.new_nonce(), **values)
         self._posts.changed.set()
+
+    async def _left_to_do(self, approval: Approval, incident: Incident) -> dict[str, Any]:
+        """The proposals that take the place of the used one. An undo opens both again."""
+        async with self._database.read() as connection:
+            latest = {run.step_id: run for run in await runs_of(connection, approval.incident_id)}
+        open_ends = {step_id for step_id, run in latest.items() if run.state in _OPEN_ENDS}
+        lock = [step for step in self._steps if step.phase is Phase.LOCK and step.id in open_ends]
+        evict = [step for step in self._steps if step.phase is Phase.EVICT]
+        values: dict[str, Any] = {}
+        try:
+            subject, account = await recognise(self._m365, self._settings, approval.target_id)
+            ctx = self._planner.context(incident, subject, account)
+            if approval.kind is not PlanKind.EVICT:
+                kind = PlanKind.LOCK if lock else PlanKind.NONE
+                values["plan"] = await self._planner.proposal(kind, ctx, lock)
+            if approval.kind is not PlanKind.LOCK and evict:
+                values["eviction"] = await self._planner.proposal(PlanKind.EVICT, ctx, evict)
+        except IRBotError:
+            values["eviction" if approval.kind is PlanKind.EVICT else "plan"] = {"kind": PlanKind.FAILED.value}
+        return values
 
     # -- undoing ---------------------------------------------------------------------------------------------------
 
@@ -453,37 +380,16 @@ class Runner:
                                 made.setdefault(effect.item, effect.change)
                 if made:
                     plans[step.id] = Plan(
-                        changes=tuple(Change(each.item, each.what, each.after, each.before) for each in made.values())
+                        changes=tuple(
+                            Change(each.item, each.what, each.after, each.before, data=each.data)
+                            for each in made.values()
+                        )
                     )
         return plans
 
     async def _effects(self, run: Run) -> tuple[Effect, ...]:
         async with self._database.read() as connection:
             return await effects_of(connection, run.id)
-
-    # -- words -------------------------------------------------------------------------------------------------------
-
-    def _context(self, incident: Incident, subject: Subject, account: Account) -> Context:
-        return Context(self._m365, self._settings, subject, account, incident.opened_at, self._now())
-
-    def _outcome_of(self, step: Step, ctx: Context, error: IRBotError, *, reading: bool) -> Outcome:
-        """A service's refusal as an end state: the step's own words first, the general ones else."""
-        own = step.explain(ctx, error)
-        if own is not None:
-            return own
-        words = explain(error)
-        reason = f"{words.what} {words.next_step}".strip()
-        if isinstance(error, OnPremises):
-            return Outcome(State.NEEDS_ON_PREMISES, reason)
-        if reading or isinstance(error, MissingLicence):
-            return Outcome(State.NOT_EVALUATED, reason)
-        if isinstance(error, MissingPermission | MissingRole):
-            return Outcome(State.REFUSED, reason)
-        return Outcome(State.FAILED, reason)
-
-
-def _our_fault(correlation_id: str) -> str:
-    return f"IRBot failed. Tell your administrator this number: {correlation_id}."
 
 
 def _work_of(step: Step, kind: RunKind) -> _Work:

@@ -66,13 +66,47 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Change:
-    """One exact change. `item` is its stable key; `seen` is what was read before (a value that the effect moves)."""
+    """One exact change, and one item that a person can choose.
+
+    `item` is its stable key. `seen` is what was read before (a value that the effect moves). `data` is what undo needs
+    to put the old state back, in plain JSON; neither is part of what is approved.
+    """
 
     item: str
     what: str
     before: str
     after: str
     seen: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: worth knowing, worth a look, or a sign of the intruder."""
+
+    ALARM = "alarm"
+    NOTE = "note"
+    WARNING = "warning"
+
+    @property
+    def weight(self) -> int:
+        """0 for a note, 2 for an alarm."""
+        return [Severity.NOTE, Severity.WARNING, Severity.ALARM].index(self)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found. `key` is stable within its step, so that a second look finds the same again.
+
+    `title` is one line; `reasons` say in words why it weighs what it weighs. `data` is plain JSON for other checks and
+    the report: never a password, never the text of a mail.
+    """
+
+    key: str
+    severity: Severity
+    title: str
+    reasons: tuple[str, ...] = ()
+    at: datetime | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,9 +116,10 @@ class Plan:
     changes: tuple[Change, ...] = ()
     settled: Outcome | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON without the evidence, which is kept apart."""
+        """Plain JSON without the evidence and the findings, which are kept apart."""
         settled = None if self.settled is None else asdict(self.settled)
         return {"changes": [asdict(change) for change in self.changes], "settled": settled}
 
@@ -121,6 +156,7 @@ class Context:
     subject: Subject
     account: Account
     opened_at: datetime
+    since: datetime  # how far back the investigation looks
     now: datetime
 
 

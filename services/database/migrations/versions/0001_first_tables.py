@@ -13,12 +13,6 @@ _SQLITE_APPEND_ONLY = """
 CREATE TRIGGER timeline_no_{verb} BEFORE {verb} ON timeline
 BEGIN SELECT RAISE(ABORT, 'the timeline is append-only'); END
 """
-# SQLite's REPLACE deletes a row without asking the trigger for deletions.
-_SQLITE_NO_REPLACE = """
-CREATE TRIGGER timeline_no_replace BEFORE INSERT ON timeline
-WHEN EXISTS (SELECT 1 FROM timeline WHERE id = NEW.id OR (incident_id = NEW.incident_id AND seq = NEW.seq))
-BEGIN SELECT RAISE(ABORT, 'the timeline is append-only'); END
-"""
 _POSTGRES_FUNCTION = """
 CREATE FUNCTION timeline_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the timeline is append-only'; END $$
@@ -26,10 +20,6 @@ $$ BEGIN RAISE EXCEPTION 'the timeline is append-only'; END $$
 _POSTGRES_TRIGGER = """
 CREATE TRIGGER timeline_append_only BEFORE UPDATE OR DELETE ON timeline
 FOR EACH ROW EXECUTE FUNCTION timeline_is_append_only()
-"""
-_POSTGRES_NO_TRUNCATE = """
-CREATE TRIGGER timeline_no_truncate BEFORE TRUNCATE ON timeline
-FOR EACH STATEMENT EXECUTE FUNCTION timeline_is_append_only()
 """
 
 
@@ -55,6 +45,8 @@ def upgrade() -> None:
         sa.Column("nonce", sa.String(length=32), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=False),
+        sa.Column("investigation", sa.JSON(), nullable=False),
+        sa.Column("eviction", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
         sa.UniqueConstraint("number", name=op.f("uq_incidents_number")),
     )
@@ -139,6 +131,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
     )
     op.create_index("ix_evidence_incident_id", "evidence", ["incident_id"], unique=False)
+    op.create_table(
+        "findings",
+        sa.Column("incident_id", sa.String(length=36), nullable=False),
+        sa.Column("step_id", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("severity", sa.String(length=16), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("at", sa.String(length=27), nullable=True),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("found_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident_id"],
+            ["incidents.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident_id", "step_id", "key", name=op.f("pk_findings")),
+    )
     op.create_table(
         "step_runs",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -226,8 +235,6 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute(_SQLITE_APPEND_ONLY.format(verb="UPDATE"))
         op.execute(_SQLITE_APPEND_ONLY.format(verb="DELETE"))
-        op.execute(_SQLITE_NO_REPLACE)
     else:
         op.execute(_POSTGRES_FUNCTION)
         op.execute(_POSTGRES_TRIGGER)
-        op.execute(_POSTGRES_NO_TRUNCATE)

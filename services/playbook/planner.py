@@ -1,0 +1,110 @@
+"""What all runs of steps share: the context that a step gets, reading steps, plans of steps, refusals in words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.approvals import PlanKind, plans_to_json
+from services.errors import IRBotError, MissingLicence, MissingPermission, MissingRole, OnPremises
+from services.incidents.model import Incident, Subject
+from services.microsoft365 import Microsoft365
+from services.microsoft365.accounts import Account
+from services.plain_words import explain
+from services.playbook.ledger import Ledger, RunKind
+from services.playbook.step import Context, Outcome, Plan, State, Step
+from services.posts import Posts
+from services.settings import Settings
+
+
+class Planner:
+    """Runs what only reads, and draws up plans. Changes nothing in the tenant."""
+
+    def __init__(
+        self,
+        *,
+        m365: Microsoft365,
+        settings: Settings,
+        ledger: Ledger,
+        posts: Posts,
+        steps: Sequence[Step],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._m365 = m365
+        self._settings = settings
+        self._ledger = ledger
+        self._posts = posts
+        self._now = now
+        self.steps = tuple(steps)
+
+    def context(self, incident: Incident, subject: Subject, account: Account) -> Context:
+        """What the steps of this incident get."""
+        return Context(
+            m365=self._m365,
+            settings=self._settings,
+            subject=subject,
+            account=account,
+            opened_at=incident.opened_at,
+            since=incident.opened_at - timedelta(days=self._settings.look_back_days),
+            now=self._now(),
+        )
+
+    async def read(self, step: Step, incident: Incident, cause: str, ctx: Context, patience_seconds: float) -> None:
+        """Runs a reading step once for this cause; whatever happens, it ends in a state with a reason."""
+        run, _ = await self._ledger.begin(
+            incident.id, step.id, RunKind.READ, cause, Plan(), incident.opened_by, self._now()
+        )
+        if run.state is not State.RUNNING:
+            return
+        self._posts.changed.set()
+        try:
+            async with asyncio.timeout(patience_seconds):
+                plan = await step.plan(ctx)
+        except IRBotError as error:
+            plan = Plan(settled=outcome_of(step, ctx, error, reading=True))
+        except TimeoutError:
+            plan = Plan(settled=Outcome(State.NOT_EVALUATED, "Microsoft 365 did not answer in time."))
+        await self._ledger.end(run, plan.settled or Outcome(State.DONE, ""), self._now(), plan.evidence, plan.findings)
+        self._posts.changed.set()
+
+    async def plans(self, ctx: Context, steps: Sequence[Step]) -> dict[str, Plan]:
+        """The plans of the steps; one that could not be drawn up is settled with the reason."""
+
+        async def one(step: Step) -> Plan:
+            try:
+                async with asyncio.timeout(self._settings.call_timeout_seconds * 2):
+                    return await step.plan(ctx)
+            except IRBotError as error:
+                return Plan(settled=outcome_of(step, ctx, error, reading=True))
+            except TimeoutError:
+                return Plan(settled=Outcome(State.NOT_EVALUATED, "Microsoft 365 did not answer in time."))
+
+        drawn = await asyncio.gather(*(one(step) for step in steps))
+        return {step.id: plan for step, plan in zip(steps, drawn, strict=True)}
+
+    async def proposal(self, kind: PlanKind, ctx: Context, steps: Sequence[Step]) -> dict[str, Any]:
+        """The plans of the steps as an incident keeps them."""
+        return {"kind": kind.value, "steps": plans_to_json(await self.plans(ctx, steps))}
+
+
+def outcome_of(step: Step, ctx: Context, error: IRBotError, *, reading: bool) -> Outcome:
+    """A service's refusal as an end state: the step's own words first, the general ones else."""
+    own = step.explain(ctx, error)
+    if own is not None:
+        return own
+    words = explain(error)
+    reason = f"{words.what} {words.next_step}".strip()
+    if isinstance(error, OnPremises):
+        return Outcome(State.NEEDS_ON_PREMISES, reason)
+    if reading or isinstance(error, MissingLicence):
+        return Outcome(State.NOT_EVALUATED, reason)
+    if isinstance(error, MissingPermission | MissingRole):
+        return Outcome(State.REFUSED, reason)
+    return Outcome(State.FAILED, reason)
+
+
+def our_fault(correlation_id: str) -> str:
+    """The words for a run that failed for a reason of our own."""
+    return f"IRBot failed. Tell your administrator this number: {correlation_id}."
