@@ -71,7 +71,7 @@ def demo() -> Iterator[Demo]:
     yield demo
     if not demo.leaves_nothing_running():
         os.killpg(demo.process.pid, signal.SIGKILL)
-    demo.process.wait()
+    demo.process.communicate()
 
 
 def opens(url: str) -> bool:

@@ -147,7 +147,7 @@ async def test_a_bot_that_is_killed_in_the_middle_goes_on_after_its_restart(
     await alex.button("Lock now").first.wait_for()
     stage.simulator.world.latency.choose("slow:2")
     await alex.press("Lock now")
-    await alex.sees(re.compile("Locking now"))
+    await alex.sees(re.compile("Locking…"))
     await stage.bot.kill()
     assert not megan.has_a_new_password
     stage.simulator.world.latency.choose("none")
