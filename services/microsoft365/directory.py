@@ -225,21 +225,16 @@ class Directory:
         /users/{id}/transitiveMemberOf; RoleManagement.Read.Directory, RoleEligibilitySchedule.Read.Directory,
         User.Read.All and GroupMember.Read.All; read only. Owners of role-assignable groups are not seen.
         """
-        groups = await self._role_assignable_groups(object_id)
-        principals = (object_id, *groups)
-        active = await together(*(self._assignments(principal, object_id) for principal in principals))
-        eligible: tuple[DirectoryRole, ...] | None = None
-        reason: str | None = None
-        try:
-            found = await together(*(self._eligible(principal, object_id) for principal in principals))
-            eligible = tuple(role for roles in found for role in roles)
-        except Unavailable as error:
-            reason = error.code
+        own, through_groups = await together(
+            self._roles_held(object_id, object_id), self._roles_through_groups(object_id)
+        )
+        held = (own, *through_groups)
+        reasons = [each.eligible_reason for each in held if each.eligible is None]
         return Roles(
-            active=tuple(role for roles in active for role in roles),
-            eligible=eligible,
-            eligible_reason=reason,
-            role_assignable_group=bool(groups),
+            active=tuple(role for each in held for role in each.active),
+            eligible=None if reasons else tuple(role for each in held for role in each.eligible or ()),
+            eligible_reason=reasons[0] if reasons else None,
+            role_assignable_group=bool(through_groups),
         )
 
     async def organization(self) -> Organization:
@@ -308,6 +303,25 @@ class Directory:
             for entry in items.values
             if kind(entry) == "group" and (flag(entry, "isAssignableToRole") or not text(entry, "displayName"))
         )
+
+    async def _roles_through_groups(self, account: str) -> tuple[Roles, ...]:
+        groups = await self._role_assignable_groups(account)
+        return await together(*(self._roles_held(group, account) for group in groups))
+
+    async def _roles_held(self, principal: str, account: str) -> Roles:
+        """The roles of one principal. Only the eligible ones may be unreadable: they need a licence."""
+        active, (eligible, reason) = await together(
+            self._assignments(principal, account), self._eligible_or_reason(principal, account)
+        )
+        return Roles(active, eligible, eligible_reason=reason, role_assignable_group=principal != account)
+
+    async def _eligible_or_reason(
+        self, principal: str, account: str
+    ) -> tuple[tuple[DirectoryRole, ...] | None, str | None]:
+        try:
+            return await self._eligible(principal, account), None
+        except Unavailable as error:
+            return None, error.code
 
     async def _assignments(self, principal: str, account: str) -> tuple[DirectoryRole, ...]:
         return await self._roles(
