@@ -231,8 +231,8 @@ class _Builder:
         if line.kind in {"shared", "shared-open"}:
             user.mailbox_settings = _mailbox_settings("shared")
             return
+        place, address = random.choice(_PLACES)
         for app in random.sample(_APPS, 2):
-            place, address = random.choice(_PLACES)
             started = self.now - timedelta(hours=random.uniform(1, 200))
             user.sessions.append(Session(guid(self.seed, f"{line.alias}:{app}")[:16], app, address, place, started))
         if line.kind == "guest":

@@ -27,6 +27,7 @@ class Records:
     """All of it, for one tenant."""
 
     sign_ins: list[Json] = field(default_factory=list)  # with the beta properties; v1.0 shows interactive ones only
+    sign_in_arrivals: dict[str, datetime] = field(default_factory=dict)  # by id: when the log shows a late one
     directory_audits: list[Json] = field(default_factory=list)  # what happened before; own changes come on top
     risky_users: dict[str, Json] = field(default_factory=dict)
     risk_history: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
@@ -120,6 +121,10 @@ class Records:
         } | more
         self.sign_ins.append(row)
         return row
+
+    def arrived_sign_ins(self, by: datetime) -> list[Json]:
+        """What the log shows at a moment: some sign-ins come minutes late."""
+        return [row for row in self.sign_ins if self.sign_in_arrivals.get(row["id"], by) <= by]
 
     def add_message(
         self,

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from simulator.clock import parse_stamp, stamp
 from simulator.exchange import exchange_of
+from simulator.exchange.audit_log import arrived
 from simulator.graph.errors import GraphError, bad_request, not_found, unknown_property
 from simulator.graph.operation import Answer, Call, Operation, Row
 from simulator.graph.schema_workloads import AUDIT_QUERY, AUDIT_RECORD
@@ -96,7 +97,7 @@ def records(call: Call) -> Answer:
     query = _query(call)
     rows: list[Json] = []
     if _status(call, query) == "succeeded":
-        everything = exchange_of(call.world).organisation.audit_records
+        everything = arrived(exchange_of(call.world), query["made"] + _ENDS_AFTER)  # what came later needs a new query
         rows = [row for row in (_record(call, record) for record in everything) if _fits(query, row)]
     return call.collection(rows, AUDIT_RECORD, "security/auditLog/queries/records")
 
@@ -119,10 +120,17 @@ def _record(call: Call, record: Json) -> Json:
         "service": str(data.get("Workload") or "Exchange"),
         "objectId": str(data.get("ObjectId") or ""),
         "userPrincipalName": upn,
-        "clientIp": str(data.get("ClientIP") or data.get("ClientIPAddress") or ""),
+        "clientIp": _without_port(str(data.get("ClientIP") or data.get("ClientIPAddress") or "")),
         "administrativeUnits": [""],
         "auditData": data,
     }
+
+
+def _without_port(address: str) -> str:
+    """Exchange's own records carry the port: 203.0.113.7:4431, or [2001:db8::7]:4431."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def _fits(query: Json, row: Json) -> bool:

@@ -25,8 +25,10 @@ def _visible(call: Call, row: Json) -> Json:
 
 def list_sign_ins(call: Call) -> Answer:
     """GET /auditLogs/signIns, newest first. v1.0 has interactive ones only; beta too unless asked for other types."""
-    since = stamp(call.world.clock.now() - _RETENTION)
-    rows = [_visible(call, row) for row in call.tenant.records.sign_ins if row["createdDateTime"] >= since]
+    now = call.world.clock.now()
+    since = stamp(now - _RETENTION)
+    found = call.tenant.records.arrived_sign_ins(now)
+    rows = [_visible(call, row) for row in found if row["createdDateTime"] >= since]
     rows.sort(key=lambda row: str(row["createdDateTime"]), reverse=True)
     if call.version == "v1.0" or "signInEventTypes" not in (call.options.filter or ""):
         rows = [row for row in rows if row["isInteractive"]]

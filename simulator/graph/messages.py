@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 from simulator.clock import parse_stamp, stamp
 from simulator.exchange import exchange_of
-from simulator.exchange.state import TracedMessage
+from simulator.exchange.graph_rules import graph_folder_id
+from simulator.exchange.state import USER_CREATED, TracedMessage
 from simulator.graph.errors import GraphError, bad_request, item_not_found, unknown_property
 from simulator.graph.mailbox import mailbox_user
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation, Row
@@ -34,20 +35,26 @@ _MOST_HEADERS = 5
 _MOST_RECIPIENTS = 500
 
 
-def _folder(call: Call, key: str) -> str:
-    """A folder's well-known name, from that name or its display name."""
-    lowered = key.lower()
-    for name, shown in FOLDERS.items():
-        if lowered in {name, shown.lower()}:
+def _folders(call: Call, user: User) -> dict[str, str]:
+    """Display names by well-known name, and by id for the folders that the owner made."""
+    mailbox = exchange_of(call.world).mailbox_of(user.id)
+    made = [] if mailbox is None else [each for each in mailbox.folders if each.folder_type == USER_CREATED]
+    return FOLDERS | {graph_folder_id(folder): folder.name for folder in made}
+
+
+def _folder(call: Call, user: User, key: str) -> str:
+    """A folder's well-known name, or its id, from either or from its display name."""
+    for name, shown in _folders(call, user).items():
+        if key == name or key.lower() in {name.lower() if name in FOLDERS else name, shown.lower()}:
             return name
     raise item_not_found()
 
 
-def _folder_row(user: User, name: str, messages: list[Json]) -> Json:
+def _folder_row(name: str, shown: str, messages: list[Json]) -> Json:
     inside = [message for message in messages if message["parentFolderId"] == name]
     return {
         "id": name,
-        "displayName": FOLDERS[name],
+        "displayName": shown,
         "parentFolderId": "msgfolderroot",
         "childFolderCount": 0,
         "isHidden": name == "recoverableitemsdeletions",
@@ -60,15 +67,16 @@ def list_folders(call: Call) -> Answer:
     """GET /users/{id}/mailFolders: hidden ones are not listed."""
     user = mailbox_user(call)
     mail = call.tenant.records.mail[user.id]
-    rows = [_folder_row(user, name, mail) for name in FOLDERS if name != "recoverableitemsdeletions"]
+    folders = _folders(call, user)
+    rows = [_folder_row(name, folders[name], mail) for name in folders if name != "recoverableitemsdeletions"]
     return call.collection(rows, MAIL_FOLDER, f"users('{user.id}')/mailFolders")
 
 
 def get_folder(call: Call) -> Answer:
     """GET /users/{id}/mailFolders/{name}."""
     user = mailbox_user(call)
-    name = _folder(call, call.parameters["mailFolder-id"])
-    row = _folder_row(user, name, call.tenant.records.mail[user.id])
+    name = _folder(call, user, call.parameters["mailFolder-id"])
+    row = _folder_row(name, _folders(call, user)[name], call.tenant.records.mail[user.id])
     return call.entity(row, MAIL_FOLDER, f"users('{user.id}')/mailFolders/$entity")
 
 
@@ -138,7 +146,7 @@ def list_messages(call: Call) -> Answer:
 def list_folder_messages(call: Call) -> Answer:
     """GET /users/{id}/mailFolders/{name}/messages."""
     user = mailbox_user(call)
-    name = _folder(call, call.parameters["mailFolder-id"])
+    name = _folder(call, user, call.parameters["mailFolder-id"])
     return _list(call, user, [row for row in call.tenant.records.mail[user.id] if row["parentFolderId"] == name])
 
 
@@ -160,7 +168,7 @@ def move(call: Call) -> Answer:
     """POST …/move: a new id, unless the caller asked for immutable ones."""
     user = mailbox_user(call)
     row = _message(call, user)
-    target = _folder(call, str(call.parameters_of_action("destinationId")["destinationId"]))
+    target = _folder(call, user, str(call.parameters_of_action("destinationId")["destinationId"]))
     before = row["parentFolderId"]
     row["parentFolderId"] = target
     if "immutableid" not in call.headers.get("prefer", "").lower():

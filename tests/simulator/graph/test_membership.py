@@ -94,3 +94,35 @@ async def test_owned_groups_are_listed(graph: GraphCaller) -> None:
     assert [row["isAssignableToRole"] for row in reply.value] == [True]
     assert len((await graph.get("/users/henrietta@contoso.com/ownedObjects")).value) == 1
     assert (await graph.get("/users/megan@contoso.com/ownedObjects")).value == []
+
+
+async def test_members_come_and_go(graph: GraphCaller) -> None:
+    tenant = graph.sim.world.tenant
+    group, megan = tenant.group(RESPONDERS).id, tenant.user("megan").id
+    reference = {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{megan}"}
+    assert (await graph.post(f"/groups/{group}/members/$ref", reference)).status == 204
+    assert (await graph.post(f"/groups/{group}/members/$ref", reference)).status == 400
+    assert (await graph.post(f"/groups/{group}/members/$ref", {"@odata.id": "x/unknown"})).status == 404
+    assert (await graph.delete(f"/groups/{group}/members/{megan}/$ref")).status == 204
+    assert (await graph.delete(f"/groups/{group}/members/{megan}/$ref")).status == 404
+
+
+async def test_role_assignable_groups_need_the_right_to_assign_roles(graph: GraphCaller) -> None:
+    tenant = graph.sim.world.tenant
+    group, megan = tenant.group("Exchange Operators").id, tenant.user("megan").id
+    graph.only("GroupMember.ReadWrite.All")
+    reference = {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{megan}"}
+    assert (await graph.post(f"/groups/{group}/members/$ref", reference)).status == 403
+    graph.only("GroupMember.ReadWrite.All", "RoleManagement.ReadWrite.Directory")
+    assert (await graph.post(f"/groups/{group}/members/$ref", reference)).status == 204
+
+
+async def test_what_the_caller_may_not_read_is_a_bare_id(graph: GraphCaller) -> None:
+    group = graph.sim.world.tenant.group(RESPONDERS).id
+    graph.only("GroupMember.Read.All")
+    rows = (await graph.get(f"/groups/{group}/members")).value
+    assert {row["@odata.type"] for row in rows} == {"#microsoft.graph.user"}
+    assert all(row["id"] and row["displayName"] is None for row in rows)
+    graph.only("User.Read.All")
+    [device] = (await graph.get("/users/megan@contoso.com/ownedDevices")).value
+    assert (bool(device["id"]), device["displayName"]) == (True, None)

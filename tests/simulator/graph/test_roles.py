@@ -51,3 +51,26 @@ async def test_definitions_say_privileged_in_beta_only(graph: GraphCaller) -> No
     assert role in {row["id"] for row in beta.value}
     assert ROLES["Directory Readers"] not in {row["id"] for row in beta.value}
     assert (await graph.get(f"{ROOT}/roleDefinitions/nonsense")).status == 404
+
+
+async def test_roles_are_given_and_taken(graph: GraphCaller) -> None:
+    megan = graph.sim.world.tenant.user("megan")
+    body = {"principalId": megan.id, "roleDefinitionId": ROLES["Reports Reader"], "directoryScopeId": "/"}
+    made = await graph.post(f"{ROOT}/roleAssignments", body)
+    assert made.status == 201
+    path = f"{ROOT}/roleAssignments/{made.body['id']}"
+    assert (await graph.get(path)).body["principalId"] == megan.id
+    assert (await graph.post(f"{ROOT}/roleAssignments", body)).status == 400
+    assert (await graph.post(f"{ROOT}/roleAssignments", body | {"roleDefinitionId": "x"})).status == 400
+    assert (await graph.post(f"{ROOT}/roleAssignments", body | {"principalId": "x"})).status == 404
+    assert (await graph.delete(path)).status == 204
+    assert (await graph.delete(path)).status == 404
+    assert graph.sim.world.tenant.active_roles(megan.id) == set()
+
+
+async def test_the_last_global_administrator_stays(graph: GraphCaller) -> None:
+    role = ROLES["Global Administrator"]
+    held = (await graph.get(f"{ROOT}/roleAssignments?$filter=roleDefinitionId eq '{role}'")).value
+    assert len(held) == 2
+    assert (await graph.delete(f"{ROOT}/roleAssignments/{held[0]['id']}")).status == 204
+    assert (await graph.delete(f"{ROOT}/roleAssignments/{held[1]['id']}")).status == 400

@@ -71,3 +71,47 @@ async def test_per_user_mfa_becomes_enforced_where_a_method_exists(graph: GraphC
     assert (await graph.get(path)).body["perUserMfaState"] == "enforced"
     assert (await graph.patch(path, {"perUserMfaState": "on"})).status == 400
     assert (await graph.get(path.replace("/beta", "/v1.0"))).status == 400
+
+
+async def test_a_pass_is_shown_once_and_replaces_the_old_one(graph: GraphCaller) -> None:
+    path = f"{MEGAN}/temporaryAccessPassMethods"
+    made = await graph.post(path, {"lifetimeInMinutes": 60, "isUsableOnce": True})
+    assert (made.status, made.body["isUsableOnce"]) == (201, True)
+    secret = made.body["temporaryAccessPass"]
+    assert len(secret) >= 8
+    [shown] = (await graph.get(path)).value
+    assert shown["temporaryAccessPass"] is None
+    again = await graph.post(path, {})
+    [only] = (await graph.get(path)).value
+    assert only["id"] == again.body["id"] != shown["id"]
+    kept = repr(graph.sim.world.tenant.user("megan")) + repr(graph.sim.world.tenant.changes)
+    assert secret not in kept
+    for minutes in (5, 10_000, "60"):
+        assert (await graph.post(path, {"lifetimeInMinutes": minutes})).status == 400
+    guest = next(user for user in graph.sim.world.tenant.users.values() if user.guest)
+    assert (await graph.post(f"/users/{guest.id}/authentication/temporaryAccessPassMethods", {})).status == 400
+    policy = graph.sim.world.tenant.records.methods_policy["authenticationMethodConfigurations"]
+    next(row for row in policy if row["id"] == "TemporaryAccessPass")["state"] = "disabled"
+    assert (await graph.post(path, {})).status == 400
+
+
+async def test_phones_and_a_recovery_address_are_added(graph: GraphCaller) -> None:
+    phone = {"phoneNumber": "+1 4255550100", "phoneType": "mobile"}
+    assert (await graph.post(f"{MEGAN}/phoneMethods", phone)).body["id"] == MOBILE
+    assert (await graph.post(f"{MEGAN}/phoneMethods", phone)).status == 400
+    assert (await graph.post(f"{MEGAN}/phoneMethods", {"phoneNumber": "911", "phoneType": "mobile"})).status == 400
+    assert (await graph.post(f"{MEGAN}/phoneMethods", phone | {"phoneType": "satellite"})).status == 400
+    assert (await graph.post(f"{MEGAN}/emailMethods", {"emailAddress": "me@home.example"})).status == 201
+    assert (await graph.post(f"{MEGAN}/emailMethods", {"emailAddress": "me2@home.example"})).status == 400
+
+
+async def test_another_default_frees_the_old_one(graph: GraphCaller) -> None:
+    megan = graph.sim.world.tenant.user("megan")
+    add_phones(megan)
+    old = megan.default_method_id
+    path = f"/beta{MEGAN}/signInPreferences"
+    assert (await graph.get(path)).body["userPreferredMethodForSecondaryAuthentication"] == "push"
+    assert (await graph.patch(path, {"userPreferredMethodForSecondaryAuthentication": "sms"})).status == 204
+    assert (await graph.delete(f"{MEGAN}/microsoftAuthenticatorMethods/{old}")).status == 204
+    assert (await graph.patch(path, {"userPreferredMethodForSecondaryAuthentication": "fax"})).status == 400
+    assert (await graph.get(path)).body["userPreferredMethodForSecondaryAuthentication"] == "sms"

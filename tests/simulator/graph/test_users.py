@@ -11,6 +11,7 @@ import pytest
 from simulator.config import SimulatorConfig, SyncedWrite
 from simulator.licences import SKUS
 from simulator.server import Simulator
+from simulator.sizes import Size
 from tests.simulator.graph.caller import GraphCaller
 
 MEGAN = "/users/megan@contoso.com"
@@ -352,3 +353,40 @@ async def test_reads_after_writes_meet_a_lagging_replica_for_a_while(monkeypatch
         monkeypatch.setattr(tenant, "_monotonic", lambda: later)
         seen = {(await graph.get(f"{MEGAN}?$select=accountEnabled")).body["accountEnabled"] for _ in range(20)}
         assert seen == {False}
+
+
+async def test_licences_are_assigned_from_what_the_tenant_owns(graph: GraphCaller) -> None:
+    megan = graph.sim.world.tenant.user("megan")
+    path = f"/users/{megan.id}/assignLicense"
+    e5, spb = SKUS["SPE_E5"].sku_id, SKUS["SPB"].sku_id
+    assert (await graph.post(path, {"addLicenses": [{"skuId": spb}], "removeLicenses": []})).status == 400
+    assert (await graph.post(path, {"addLicenses": []})).status == 400
+    taken = await graph.post(path, {"addLicenses": [], "removeLicenses": [e5]})
+    assert taken.status == 200
+    assert megan.properties["assignedLicenses"] == []
+    assert (await graph.get(f"/users/{megan.id}/mailboxSettings")).code == "MailboxNotEnabledForRESTAPI"
+    assert (await graph.post(path, {"addLicenses": [], "removeLicenses": [e5]})).status == 400
+    assert (await graph.post(path, {"addLicenses": [{"skuId": e5}], "removeLicenses": []})).status == 200
+    megan.properties["usageLocation"] = None
+    assert (await graph.post(path, {"addLicenses": [{"skuId": e5}], "removeLicenses": []})).status == 400
+
+
+async def test_a_large_tenant_is_made_as_it_is_looked_at() -> None:
+    async with Simulator(SimulatorConfig(size=Size.LARGE)) as sim, GraphCaller(sim) as graph:
+        people = sim.world.tenant.users
+        assert len(people) == 50_000
+        made = len(list(people.known()))
+        assert made < 100
+        somebody = list(people)[33_333]
+        reply = await graph.get(f"/users/{somebody}?$select=userPrincipalName,mailNickname")
+        upn = reply.body["userPrincipalName"]
+        by_name = await graph.get(f"/users?$filter=userPrincipalName eq '{upn}' or mail eq '{upn}'&$select=id")
+        assert [row["id"] for row in by_name.value] == [somebody]
+        alias = await graph.get(f"/users?$filter=mailNickname eq '{reply.body['mailNickname']}'&$select=id")
+        assert [row["id"] for row in alias.value] == [somebody]
+        proxy = f"proxyAddresses/any(p:p eq 'smtp:{reply.body['mailNickname']}@contoso.onmicrosoft.com')"
+        assert [row["id"] for row in (await graph.get(f"/users?$filter={proxy}&$select=id")).value] == [somebody]
+        assert (await graph.get("/users/megan@contoso.com")).body["displayName"] == "Megan Bowen"
+        assert len(list(people.known())) == made + 1
+        other = Simulator(SimulatorConfig(size=Size.LARGE)).world.tenant
+        assert other.users[somebody].upn == upn
