@@ -77,6 +77,7 @@ NEEDS: Needs = {
 _GROUPS_AT_ONCE = 20  # Graph takes no more in one checkMemberGroups
 _LONGEST_SOUGHT = 320  # the longest mail address
 _NEAR_ENOUGH = 0.5
+_SURE_LETTERS, _FEWEST_LETTERS = 3, 2  # a slip is looked for behind these
 _EVENTUAL = {"ConsistencyLevel": "eventual"}
 _WORDS = re.compile(r"[^\W_]+")
 
@@ -122,12 +123,11 @@ class Directory:
         words = _WORDS.findall(name)
         if not words or limit < 1:
             return ()
-        found = await together(self._searched(words), self._users(_beginning(words[0])))
-        near = sorted(
-            ((_likeness(name, account), account) for account in _each_once(one for some in found for one in some)),
-            key=lambda pair: (-pair[0], pair[1].upn),
-        )
-        return tuple(account for likeness, account in near if likeness >= _NEAR_ENOUGH)[:limit]
+        searched, beginning = await together(self._searched(words), self._users(_beginning(words[0][:_SURE_LETTERS])))
+        near = _nearest(name, (*searched, *beginning))
+        if not near:
+            near = _nearest(name, await self._users(_beginning(words[0][:_FEWEST_LETTERS])))
+        return near[:limit]
 
     async def block_sign_in(self, object_id: str) -> None:
         """No new tokens for this account, from now on.
@@ -188,7 +188,9 @@ class Directory:
         """
         members = self._graph.client.groups.by_group_id(group_id).transitive_members
         items = await self._graph.items(
-            _GROUP_MEMBERS, self._graph.request(Method.GET, members, select=ACCOUNT_FIELDS, top=500)
+            _GROUP_MEMBERS,
+            self._graph.request(Method.GET, members, select=ACCOUNT_FIELDS, top=500),
+            limit=2 * limit + 500,  # not only people are in groups
         )
         accounts = _each_once(account_from(entry) for entry in items.values if kind(entry) == "user")
         return People(accounts[:limit], complete=items.complete and len(accounts) <= limit)
@@ -351,9 +353,15 @@ def _exactly(sought: str) -> str:
 
 
 def _beginning(word: str) -> str:
-    start = quoted(word[:2])
+    start = quoted(word)
     fields = ("displayName", "givenName", "surname", "userPrincipalName", "mailNickname")
     return " or ".join(f"startswith({field},{start})" for field in fields)
+
+
+def _nearest(name: str, accounts: Iterable[Account]) -> tuple[Account, ...]:
+    likely = ((_likeness(name, account), account) for account in _each_once(accounts))
+    near = sorted((pair for pair in likely if pair[0] >= _NEAR_ENOUGH), key=lambda pair: (-pair[0], pair[1].upn))
+    return tuple(account for _, account in near)
 
 
 def _likeness(name: str, account: Account) -> float:

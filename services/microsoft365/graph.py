@@ -313,7 +313,7 @@ class Graph:
             return {}
         try:
             body = json.loads(response.content)
-        except (ValueError, UnicodeError):
+        except (ValueError, RecursionError):
             body = None
         if isinstance(body, dict):
             return body

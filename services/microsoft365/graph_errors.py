@@ -135,7 +135,7 @@ def _needs_licence(code: str) -> bool:
 def _error_of(body: bytes) -> Mapping[str, Any]:
     try:
         parsed = json.loads(body)
-    except (ValueError, UnicodeError):
+    except (ValueError, RecursionError):
         return {}
     error = parsed.get("error") if isinstance(parsed, dict) else None
     return error if isinstance(error, dict) else {}

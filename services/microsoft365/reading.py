@@ -30,9 +30,9 @@ def moment(entry: Mapping[str, Any], key: str) -> datetime | None:
     """A time, in UTC."""
     try:
         found = datetime.fromisoformat(text(entry, key))
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def texts(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ NEEDS: Needs = {
 }
 
 _ONE = 1
+_ABSURD = 1e9
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ class Scores:
 
 def _points(entry: Mapping[str, Any], key: str) -> float:
     value = entry.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -_ABSURD < value < _ABSURD:
+        return 0.0
+    return float(value)
 
 
 def _score_from(entry: Mapping[str, Any]) -> SecureScore:
