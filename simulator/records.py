@@ -40,6 +40,7 @@ class Records:
     detected_apps: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))  # by managed device
     protection_states: dict[str, Json] = field(default_factory=dict)
     compliance_states: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    malware: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))  # by managed device
     alerts: dict[str, Json] = field(default_factory=dict)
     incidents: dict[str, Json] = field(default_factory=dict)
     hunting: dict[str, list[Json]] = field(default_factory=dict)  # by table name

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 from typing import Any
 
-from simulator.exchange.state import STANDARD_FOLDERS, InboxRule, Mailbox, Record
+from simulator.exchange.state import STANDARD_FOLDERS, Folder, InboxRule, Mailbox, Record
 from simulator.tenant import User
 
 # Graph's predicate → Exchange's parameter
@@ -99,11 +99,16 @@ def _to_exchange(name: str, value: Any, mailbox: Mailbox) -> Any:
     return value
 
 
+def graph_folder_id(folder: Folder) -> str:
+    """A folder's id as Graph writes it: safe in a path."""
+    return folder.folder_id.replace("+", "-").replace("/", "_")
+
+
 def folder_name(mailbox: Mailbox, reference: str) -> str:
     """A folder's name in the mailbox's language, from its id, its well-known name or its name."""
     standard = _WELL_KNOWN.get(reference.lower())
     for folder in mailbox.folders:
-        if reference in {folder.folder_id, folder.name} or folder.folder_type == standard:
+        if reference in {folder.folder_id, graph_folder_id(folder), folder.name} or folder.folder_type == standard:
             return folder.name
     return reference
 

@@ -72,6 +72,8 @@ STANDARD_FOLDERS: dict[str, str] = {
     "Tasks": "Tasks",
 }
 
+USER_CREATED = "User Created"
+
 
 @dataclass(slots=True)
 class InboxRule:
@@ -262,6 +264,7 @@ class Organisation:
     contacts: list[MailContact] = field(default_factory=list)
     traced: list[TracedMessage] = field(default_factory=list)
     audit_records: list[Record] = field(default_factory=list)
+    audit_arrivals: dict[str, datetime] = field(default_factory=dict)  # by Identity: when a search finds the record
     unblocks_left: int = 3
     unblocks_pending: dict[str, datetime] = field(default_factory=dict)
 

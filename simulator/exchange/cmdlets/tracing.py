@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from simulator.exchange import errors
+from simulator.exchange.audit_log import arrived
 from simulator.exchange.cmdlets.call import Call, Rows, apply, handles
 from simulator.exchange.service import AuditSession
 from simulator.exchange.state import Record, TracedMessage
@@ -139,7 +140,8 @@ def search_unified_audit_log(call: Call) -> Rows:
     key = str(call.get("SessionId", ""))
     session = call.exchange.audit_sessions.get(key) if key else None
     if session is None:
-        found = [dict(each) for each in call.exchange.organisation.audit_records if _logged(call, each, start, end)]
+        records = arrived(call.exchange, call.now)
+        found = [dict(each) for each in records if _logged(call, each, start, end)]
         if call.get("SessionCommand") == "ReturnNextPreviewPage":
             found.sort(key=lambda each: each["CreationDate"], reverse=True)
             limit = _TRACE_ROWS
