@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from simulator.exchange import errors, roles
 from simulator.exchange.answer import Reply
+from simulator.exchange.audit import log_change
 from simulator.exchange.cmdlets import HANDLERS
 from simulator.exchange.cmdlets.call import Call
 from simulator.exchange.faults import CONCURRENCY, suffer
@@ -167,6 +168,7 @@ def _run(world: World, exchange: Exchange, request: Request, caller: Caller, cmd
         return _asked_only(call, bound)
     else:
         answer = Answer(HANDLERS[signature.cmdlet](call), _limit(signature.cmdlet, call), _select(request))
+        log_change(call)
     return _page(world, exchange, request, call, answer, anchor)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.errors import (
@@ -70,6 +70,7 @@ class Page:
     warnings: tuple[str, ...]
     next_link: str | None
     asks_back: bool = False
+    errors: tuple[str, ...] = ()
 
 
 class PageExpired(Exception):
@@ -91,11 +92,26 @@ def parse_page(body: Any, operation: str) -> Page:
         tuple(str(warning) for warning in body.get("@adminapi.warnings") or ()),
         str(link) if link else None,
         "@adminapi.confirmationmessage" in body,
+        tuple(_error_text(error) for error in body.get("@adminapi.errors") or ()),
     )
 
 
-def parse_refusal(status: int, raw: bytes) -> Refused:
-    """Takes an error body apart; one of NUL bytes, of HTML or of plain text too."""
+def _error_text(error: Any) -> str:
+    return str(error.get("message") or error) if isinstance(error, Mapping) else str(error)
+
+
+def refusal_in_success(error: str) -> Refused:
+    """An error that came beside the rows of a 200: the cmdlet went on and left something out."""
+    return refusal_of(400, {"error": {"details": [{"message": error}]}})
+
+
+def parse_refusal(status: int, raw: bytes, exception: str = "") -> Refused:
+    """Takes an error body apart; one of NUL bytes, of HTML or of plain text too. `exception` is the header's name."""
+    refused = _parse(status, raw)
+    return replace(refused, exception=exception.rpartition(".")[2]) if exception and not refused.exception else refused
+
+
+def _parse(status: int, raw: bytes) -> Refused:
     raw = raw.replace(b"\x00", b"").strip()
     if not raw:
         return Refused(status, readable=False)

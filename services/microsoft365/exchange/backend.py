@@ -6,7 +6,7 @@ Every call is checked here before it leaves: a cmdlet whose identity is empty ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -68,7 +68,6 @@ class Call:
     select: tuple[str, ...] = ()
     max_rows: int | None = None
     timeout_seconds: float | None = None
-    request_id: str = field(default="", compare=False)
 
     @property
     def reads(self) -> bool:

@@ -18,7 +18,7 @@ from services.microsoft365.exchange.operations import Effect, operation
 
 _SYSTEM = re.compile(r"Junk E-mail Rule|Microsoft\.Exchange\.OOF\..*", re.IGNORECASE)
 _DELEGATION = re.compile(r"Delegate Rule -?\d*")
-_ADDRESS = re.compile(r"\[(?:SMTP|EX):([^\]]*)\]$", re.IGNORECASE)
+_RECIPIENT = re.compile(r'"?(.*?)"?\s*\[(SMTP|EX):([^\]]*)\]', re.IGNORECASE | re.DOTALL)
 
 _RECIPIENTS = ("From", "SentTo", "ForwardTo", "ForwardAsAttachmentTo", "RedirectTo")
 _CONDITIONS = (
@@ -66,6 +66,15 @@ _RESTORABLE = (*_CONDITIONS, *(f"ExceptIf{name}" for name in _CONDITIONS), *_ACT
 
 
 @dataclass(frozen=True, slots=True)
+class RuleRecipient:
+    """Somebody whom a rule sends mail to. For people `inside`, `address` is their path in the directory."""
+
+    name: str
+    address: str
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
 class InboxRule:
     """A rule. `rule_id` is a number of 64 bits, kept as text because cards and JavaScript would round it.
 
@@ -81,8 +90,8 @@ class InboxRule:
     description: str
     conditions: int
     words: tuple[str, ...]
-    forward_to: tuple[str, ...]
-    redirect_to: tuple[str, ...]
+    forward_to: tuple[RuleRecipient, ...]
+    redirect_to: tuple[RuleRecipient, ...]
     move_to_folder: str
     copy_to_folder: str
     deletes: bool
@@ -149,13 +158,14 @@ async def remove_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule_id: str)
 
 @operation("New-InboxRule", "Disable-InboxRule", effect=Effect.ONCE)
 async def restore_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule: InboxRule) -> str:
-    """Makes a removed rule again from its record and returns the new id. It comes back visible, whatever it was."""
-    parameters: dict[str, Parameter] = {"Mailbox": mailbox.identity, "Name": rule.name, "Force": True}
-    for name, value in rule.settings:
-        if name in {"MoveToFolder", "CopyToFolder"}:
-            parameters[name] = f"{mailbox.identity}:\\{value}"
+    """Makes a removed rule again from its record and returns the new id. It comes back visible, and with a name."""
+    name = rule.name if rule.name.strip() else "Restored rule"
+    parameters: dict[str, Parameter] = {"Mailbox": mailbox.identity, "Name": name, "Force": True}
+    for setting, value in rule.settings:
+        if setting in {"MoveToFolder", "CopyToFolder"}:
+            parameters[setting] = f"{mailbox.identity}:\\{value}"
         else:
-            parameters[name] = value
+            parameters[setting] = value
     result = await exchange.invoke("New-InboxRule", parameters, anchor=mailbox.anchor)
     made = own(result, mailbox, "New-InboxRule")
     rule_id = _rule_id(made[0]) if made else ""
@@ -185,8 +195,8 @@ def _rule(row: Record, *, hidden: bool) -> InboxRule:
         description=values.optional_text(row, "Description"),
         conditions=len(conditions),
         words=tuple(word for name in conditions if "Words" in name for word in values.listed(row.get(name))),
-        forward_to=_addresses(row.get("ForwardTo")) + _addresses(row.get("ForwardAsAttachmentTo")),
-        redirect_to=_addresses(row.get("RedirectTo")),
+        forward_to=_recipients(row.get("ForwardTo")) + _recipients(row.get("ForwardAsAttachmentTo")),
+        redirect_to=_recipients(row.get("RedirectTo")),
         move_to_folder=values.optional_text(row, "MoveToFolder"),
         copy_to_folder=values.optional_text(row, "CopyToFolder"),
         deletes=any(
@@ -202,14 +212,21 @@ def _is_set(value: Any) -> bool:
     return value not in (None, "", [], False)
 
 
-def _addresses(value: Any) -> tuple[str, ...]:
-    """The addresses of recipients that come as `"Name" [SMTP:address]`, or `[EX:/o=…]` for people inside."""
-    return tuple(found[1] if (found := _ADDRESS.search(text)) else text for text in values.listed(value))
+def _recipients(value: Any) -> tuple[RuleRecipient, ...]:
+    """Recipients that come as `"Name" [SMTP:address]`, or as `"Name" [EX:/o=…]` for people inside."""
+    return tuple(_recipient(text) for text in values.listed(value))
+
+
+def _recipient(text: str) -> RuleRecipient:
+    found = _RECIPIENT.fullmatch(text)
+    if found is None:
+        return RuleRecipient(text, text, inside=False)
+    return RuleRecipient(found[1], found[3], inside=found[2].upper() == "EX")
 
 
 def _kept(name: str, value: Any) -> bool | int | str | tuple[str, ...]:
     if name.removeprefix("ExceptIf") in _RECIPIENTS:
-        return _addresses(value)
+        return tuple(recipient.address for recipient in _recipients(value))
     if isinstance(value, (list, tuple)):
         return values.listed(value)
     return value if isinstance(value, (bool, int)) else str(value)

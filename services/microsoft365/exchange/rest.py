@@ -154,7 +154,7 @@ class RestBackend:
         records: list[Record] = list(page.records)
         warnings = list(page.warnings)
         followed: set[str] = set()
-        complete = True
+        complete = not page.errors
         while page.next_link is not None:
             if page.next_link in followed or (call.max_rows is not None and len(records) >= call.max_rows):
                 complete = False
@@ -163,6 +163,7 @@ class RestBackend:
             page = await self._page(self._own(page.next_link, call), call, headers)
             records += page.records
             warnings += page.warnings
+            complete = complete and not page.errors
         if call.max_rows is not None and len(records) > call.max_rows:
             records, complete = records[: call.max_rows], False
         said = tuple(dict.fromkeys(warnings))
@@ -172,11 +173,7 @@ class RestBackend:
         answer = await self._persist("POST", url, self._body(call), headers, call)
         if not answer.raw.strip() and not call.reads:
             return answers.Page((), (), None)
-        page = answers.parse_page(answer.json(call.cmdlet), call.cmdlet)
-        if page.asks_back:
-            # The service validated and did nothing: our Confirm=false was not honoured.
-            raise UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="asks-for-confirmation")
-        return page
+        return _carried_out(answers.parse_page(answer.json(call.cmdlet), call.cmdlet), call)
 
     async def _persist(self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call) -> _Answer:
         """One request with its retries: a new token once, a read again while the trouble is a passing one."""
@@ -184,7 +181,7 @@ class RestBackend:
         for attempt in range(1, _TRIES + 1):
             try:
                 answer = await self._send(method, url, body, headers, call)
-                refused = None if answer.status < 300 else answers.parse_refusal(answer.status, answer.raw)
+                refused = None if answer.status < 300 else _refused(answer)
                 if refused is None:
                     return answer
                 if answer.status == 401 and not renewed:
@@ -337,7 +334,7 @@ class RestBackend:
                 continue
             break
         if answer.status >= 300:
-            error = self._problem(answers.parse_refusal(answer.status, answer.raw), answer, carrier)
+            error = self._problem(_refused(answer), answer, carrier)
             if isinstance(error, AuthBroken):
                 await self._explain(error)
             raise error
@@ -359,7 +356,7 @@ class RestBackend:
         status, body = int(part.get("status") or 0), part.get("body")
         if 200 <= status < 300 and not (isinstance(body, Mapping) and "error" in body):
             try:
-                page = answers.parse_page(body or {}, call.cmdlet)
+                page = _carried_out(answers.parse_page(body or {}, call.cmdlet), call)
                 return await self._read(call, page)
             except IRBotError as error:
                 return error
@@ -384,6 +381,20 @@ class RestBackend:
             return await self._read(call)
         except IRBotError as error:
             return error
+
+
+def _carried_out(page: answers.Page, call: Call) -> answers.Page:
+    """The page of a call that was really run. Raises where a 200 says otherwise."""
+    if page.asks_back:
+        # The service validated and did nothing: our Confirm=false was not honoured.
+        raise UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="asks-for-confirmation")
+    if page.errors and not call.reads:
+        raise answers.problem(answers.refusal_in_success(page.errors[0]), call)
+    return page
+
+
+def _refused(answer: _Answer) -> answers.Refused:
+    return answers.parse_refusal(answer.status, answer.raw, answer.headers.get("x-ExceptionType") or "")
 
 
 def _encoded(value: Parameter) -> Any:

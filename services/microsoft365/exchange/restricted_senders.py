@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.errors import Gone
 from services.microsoft365.exchange import values
 from services.microsoft365.exchange.backend import ORGANISATION, ExchangeBackend, Parameter
 from services.microsoft365.exchange.operations import Effect, operation
@@ -31,7 +32,10 @@ class RestrictedConnector:
 @operation("Get-BlockedSenderAddress", effect=Effect.READ)
 async def find(exchange: ExchangeBackend, address: str) -> RestrictedSender | None:
     """The entry of a sender, None where it is not on the list."""
-    result = await exchange.invoke("Get-BlockedSenderAddress", {"SenderAddress": address}, anchor=ORGANISATION)
+    try:
+        result = await exchange.invoke("Get-BlockedSenderAddress", {"SenderAddress": address}, anchor=ORGANISATION)
+    except Gone:
+        return None  # some answer an address that is not on the list with an error
     for row in result.records:
         if values.text(row, "SenderAddress").lower() == address.lower():
             return RestrictedSender(
@@ -44,12 +48,16 @@ async def find(exchange: ExchangeBackend, address: str) -> RestrictedSender | No
 
 
 @operation("Remove-BlockedSenderAddress", effect=Effect.SAME)
-async def release(exchange: ExchangeBackend, address: str) -> None:
-    """Takes a sender off the list: effective within an hour, at worst a day.
+async def release(exchange: ExchangeBackend, address: str) -> bool:
+    """Takes a sender off the list: effective within an hour, at worst a day. False where it is not on it.
 
     Raises Conflict (`unblock-limit`) where it was released too often: then only Microsoft's support can.
     """
-    await exchange.invoke("Remove-BlockedSenderAddress", {"SenderAddress": address}, anchor=ORGANISATION)
+    try:
+        await exchange.invoke("Remove-BlockedSenderAddress", {"SenderAddress": address}, anchor=ORGANISATION)
+    except Gone:
+        return False
+    return True
 
 
 @operation("Get-BlockedConnector", effect=Effect.READ)

@@ -275,7 +275,7 @@ def _address(call: Call, text: str) -> str:
     """What a recipient parameter takes: an address, a name inside, or the text that Get-InboxRule shows."""
     if "[SMTP:" in text:
         return text.rpartition("[SMTP:")[2].rstrip("]")
-    key = text.rpartition("/cn=")[2].rstrip("]") if "[EX:" in text else text
+    key = text.rpartition("/cn=")[2].rstrip("]") if "[EX:" in text or text.startswith("/o=") else text
     people = call.exchange.people(key)
     if len(people) == 1:
         return call.exchange.primary_address(people[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -135,6 +136,22 @@ async def test_every_change_is_in_the_tenant_s_own_record(admin: Admin) -> None:
         "ForwardingSmtpAddress",
         "smtp:drop@evil.example",
     )
+
+
+async def test_changes_are_in_the_audit_log_and_reads_are_not(admin: Admin) -> None:
+    await admin.rows("Set-Mailbox", Identity="megan", ForwardingSmtpAddress="drop@evil.example")
+    await admin.rows("Get-Mailbox", Identity="megan")
+    await admin.refusal("Set-Mailbox", Identity="nobody", AuditEnabled=True)
+    since, until = "2000-01-01T00:00:00", "2100-01-01T00:00:00"
+    (row,) = await admin.rows("Search-UnifiedAuditLog", StartDate=since, EndDate=until)
+    data = json.loads(row["AuditData"])
+    assert (row["Operations"], row["UserIds"], row["ResultCount"]) == ("Set-Mailbox", "IRBot", 1)
+    assert {"Name": "ForwardingSmtpAddress", "Value": "smtp:drop@evil.example"} in data["Parameters"]
+    assert not row["CreationDate"].endswith(("Z", "+00:00"))
+
+    await admin.rows("Set-AdminAuditLogConfig", UnifiedAuditLogIngestionEnabled=False)
+    await admin.rows("Set-CASMailbox", Identity="megan", PopEnabled=False)
+    assert len(await admin.rows("Search-UnifiedAuditLog", StartDate=since, EndDate=until)) == 1
 
 
 async def test_the_server_filters_by_its_own_language(admin: Admin) -> None:

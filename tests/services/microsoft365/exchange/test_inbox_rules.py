@@ -4,7 +4,7 @@ import pytest
 
 from services.errors import Gone
 from services.microsoft365.exchange import inbox_rules, sweep_rules
-from services.microsoft365.exchange.inbox_rules import InboxRule
+from services.microsoft365.exchange.inbox_rules import InboxRule, RuleRecipient
 from services.microsoft365.exchange.mailboxes import Mailbox
 from services.microsoft365.exchange.rest import RestBackend
 from simulator.exchange import Exchange
@@ -49,7 +49,7 @@ async def test_both_listings_together_tell_which_rules_are_hidden(exchange: Rest
 @pytest.mark.usefixtures("scene")
 async def test_what_a_rule_does_is_read_into_plain_fields(exchange: RestBackend, megan: Mailbox) -> None:
     rule = await _one(exchange, megan, ".")
-    assert rule.forward_to == ("drop@evil.example",)
+    assert rule.forward_to == (RuleRecipient("drop@evil.example", "drop@evil.example", inside=False),)
     assert rule.words == ("invoice", "payment")
     assert rule.move_to_folder == "RSS Feeds"
     assert rule.marks_as_read
@@ -57,7 +57,7 @@ async def test_what_a_rule_does_is_read_into_plain_fields(exchange: RestBackend,
     assert not rule.deletes
     assert rule.conditions == 1
     hidden = await _one(exchange, megan, "")
-    assert hidden.redirect_to == ("hidden@evil.example",)
+    assert [recipient.address for recipient in hidden.redirect_to] == ["hidden@evil.example"]
     assert hidden.conditions == 0
     assert int(hidden.rule_id) > 2**63
 
@@ -103,11 +103,25 @@ async def test_a_hidden_rule_that_was_off_comes_back_visible_and_off(exchange: R
     await inbox_rules.disable_rule(exchange, megan, hidden.rule_id)
     hidden = await _one(exchange, megan, "")
     await inbox_rules.remove_rule(exchange, megan, hidden.rule_id)
-    named = InboxRule(**{**{f: getattr(hidden, f) for f in InboxRule.__slots__}, "name": "restored"})
-    await inbox_rules.restore_rule(exchange, megan, named)
-    back = await _one(exchange, megan, "restored")
+    await inbox_rules.restore_rule(exchange, megan, hidden)
+    back = await _one(exchange, megan, "Restored rule")
     assert not back.hidden
     assert not back.enabled
+
+
+async def test_a_colleague_is_told_from_somebody_outside_and_restored_as_the_same_person(
+    exchange: RestBackend, megan: Mailbox, sim: Simulator
+) -> None:
+    inside = {"emailAddress": {"name": "Adele", "address": "adele@contoso.com"}}
+    rule = _VISIBLE | {"displayName": "to a colleague", "actions": {"redirectTo": [inside]}}
+    sim.world.tenant.user("megan").rules.append(rule)
+    found = await _one(exchange, megan, "to a colleague")
+    (recipient,) = found.redirect_to
+    assert (recipient.name, recipient.inside) == ("Adele Vance", True)
+    await inbox_rules.remove_rule(exchange, megan, found.rule_id)
+    await inbox_rules.restore_rule(exchange, megan, found)
+    (again,) = sim.world.tenant.user("megan").rules
+    assert again["actions"]["redirectTo"][0]["emailAddress"]["address"] == "adele@contoso.com"
 
 
 async def test_a_clean_mailbox_has_only_the_system_s_rules(exchange: RestBackend, megan: Mailbox) -> None:

@@ -71,7 +71,10 @@ async def test_rows_of_another_mailbox_are_refused(megan: Mailbox, row: Record) 
         mailboxes.own(Result((row,)), megan, "Get-Something")
 
 
-@pytest.mark.parametrize("owner", ["megan", "MEGAN@CONTOSO.COM", "eur.prod/Hosted Organizations/contoso/megan"])
+@pytest.mark.parametrize(
+    "owner",
+    ["megan", "MEGAN@CONTOSO.COM", "Megan Bowen", "eur.prod/Hosted/contoso/megan", "CN=megan,OU=contoso,DC=EUR"],
+)
 async def test_rows_that_name_the_mailbox_in_any_known_form_are_accepted(megan: Mailbox, owner: str) -> None:
     assert mailboxes.own(Result(({"MailboxOwnerId": owner},)), megan, "Get-Something")
 

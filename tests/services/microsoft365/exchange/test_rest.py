@@ -370,6 +370,46 @@ async def test_a_question_back_is_not_a_change(settings: Settings, tokens: Issue
     assert error.value.data["reason"] == "asks-for-confirmation"
 
 
+async def test_an_error_beside_the_rows_makes_a_read_incomplete_and_a_write_fail(
+    settings: Settings, tokens: IssuedTokens, hours: Hours
+) -> None:
+    gone = "Ex6F9304|M.C.ManagementObjectNotFoundException|couldn't be found"
+    body = {"value": [{"Identity": "a"}], "@adminapi.errors": [gone]}
+    backend = _backend(settings, tokens, hours, lambda request: httpx.Response(200, json=body))
+    result = await backend.invoke("Get-TransportRule", EVERYBODY, anchor=ORGANISATION)
+    assert not result.complete
+    with pytest.raises(Gone):
+        await backend.invoke("Set-CASMailbox", {"Identity": "a", "PopEnabled": False}, anchor=ORGANISATION)
+
+
+async def test_an_exception_that_only_a_header_names_is_a_passing_one(
+    settings: Settings, tokens: IssuedTokens, hours: Hours
+) -> None:
+    asked = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            return httpx.Response(400, headers={"x-ExceptionType": "UnableToWriteToAadException"})
+        return httpx.Response(200, json={"value": []})
+
+    backend = _backend(settings, tokens, hours, answer)
+    await backend.invoke("Get-TransportConfig", {}, anchor=ORGANISATION)
+    assert asked == 2
+
+
+async def test_a_budget_that_runs_low_slows_us_down_before_we_are_refused(
+    settings: Settings, tokens: IssuedTokens, hours: Hours
+) -> None:
+    low = {"Rate-Limit-Limit": "30000", "Rate-Limit-Remaining": "300"}
+    backend = _backend(settings, tokens, hours, lambda request: httpx.Response(200, json={"value": []}, headers=low))
+    await backend.invoke("Get-TransportConfig", {}, anchor=ORGANISATION)
+    assert hours.slept == []
+    await backend.invoke("Get-TransportConfig", {}, anchor=ORGANISATION)
+    assert hours.slept == [1.0]
+
+
 async def test_redirects_are_not_followed(settings: Settings, tokens: IssuedTokens, hours: Hours) -> None:
     seen: list[str] = []
 
