@@ -116,6 +116,7 @@ class Application:
             m365=m365,
             access=access,
             approvals=approvals,
+            rules=self.rules,
             durable=durable,
             preparation=preparation,
             runner=runner,

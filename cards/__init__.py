@@ -5,6 +5,7 @@ from cards.help import help_card, whoami_card
 from cards.incident import incident_card
 from cards.incidents import incidents_card
 from cards.people import choice_card, nearest_card
+from cards.plan import plan_card
 from cards.problems import notice_card, problem_card
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "incidents_card",
     "nearest_card",
     "notice_card",
+    "plan_card",
     "problem_card",
     "whoami_card",
 ]

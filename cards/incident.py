@@ -32,9 +32,10 @@ from cards.elements import (
 )
 from cards.parts import SEPARATOR, changes, decided, pending, person, separated, warnings
 from cards.states import TONE_SYMBOLS, step_look
-from cards.views import IncidentView, StepLine, Tone
+from cards.views import FindingLine, IncidentView, StepLine, Tone
 
 # Up to here every step is shown; beyond, those that need nobody's eyes fold away.
+UNFOLDED_FINDINGS = 6
 UNFOLDED_STEPS = 8
 # Where not all can be shown, these come first.
 URGENCY = (Tone.ATTENTION, Tone.WARNING, Tone.NEUTRAL, Tone.GOOD)
@@ -52,6 +53,7 @@ def _draw(view: IncidentView, limit: int) -> Card:
     if view.notice:
         body.append(section([text(view.notice, bold=True)], tone=Tone.NEUTRAL, spacing="medium"))
     body += buttons(view.buttons)
+    body += _findings(view, limit)
     body += _steps(view, limit)
     if view.changes and not _deciding(view):
         body += expandable(f"Exact changes ({len(view.changes)})", changes(view.changes, limit), "changes")
@@ -99,6 +101,36 @@ def _decision(view: IncidentView, limit: int) -> list[Element]:
     if view.changes:
         rows += [heading("This will change"), *changes(view.changes, limit)]
     return [section(rows, spacing="medium")]
+
+
+def _finding(line: FindingLine) -> Element:
+    rows = [badge(TONE_SYMBOLS[line.tone], line.title, line.tone, bold=line.tone is not Tone.NEUTRAL)]
+    detail: list[Part] = [separated(*line.reasons)] if line.reasons else []
+    if line.at is not None:
+        detail += [SEPARATOR, when(line.at)] if detail else [when(line.at)]
+    if detail:
+        rows.append(text(*detail, size="small", subtle=True, spacing="none", limit=MAX_DETAIL))
+    return section(rows, spacing="small")
+
+
+def _findings(view: IncidentView, limit: int) -> list[Element]:
+    """What the intruder did, worst first; what is only worth knowing folds away. Folded whole while one decides."""
+    if not view.findings:
+        return []
+    loud = [line for line in view.findings if line.tone is not Tone.NEUTRAL]
+    quiet = [line for line in view.findings if line.tone is Tone.NEUTRAL]
+    if _deciding(view):
+        every = [_finding(line) for line in view.findings]
+        return expandable(f"Findings ({len(every)})", shortlist(every, limit), "findings")
+    body: list[Element] = []
+    if loud:
+        kept = min(limit, UNFOLDED_FINDINGS)
+        body = [heading("Findings", separator=True), *shortlist([_finding(line) for line in loud[:kept]], kept)]
+        quiet = loud[kept:] + quiet
+    if quiet:
+        title = f"More findings ({len(quiet)})" if loud else f"Findings ({len(quiet)}), none alarming"
+        body += expandable(title, shortlist([_finding(line) for line in quiet], limit), "findings")
+    return body
 
 
 def _step(line: StepLine) -> Element:

@@ -75,6 +75,17 @@ class ChangeLine:
 
 
 @dataclass(frozen=True)
+class FindingLine:
+    """One finding of the investigation. `weight` is a word: "alarm", "warning" or "note"."""
+
+    weight: str
+    tone: Tone
+    title: str
+    reasons: tuple[str, ...] = ()
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class ApprovalBox:
     """The approval that is being waited for, or was last decided."""
 
@@ -103,6 +114,7 @@ class IncidentView:
     steps: tuple[StepLine, ...] = ()
     changes: tuple[ChangeLine, ...] = ()
     warnings: tuple[str, ...] = ()
+    findings: tuple[FindingLine, ...] = ()  # worst first
     approval: ApprovalBox | None = None
     buttons: tuple[Button, ...] = ()
     notice: str | None = None  # one line for the person who clicked
@@ -218,3 +230,37 @@ class NoticeView:
     title: str
     text: str
     tone: Tone = Tone.NEUTRAL
+
+
+@dataclass(frozen=True)
+class PlanItem:
+    """One item that can be chosen. `value` is its position as text."""
+
+    value: str
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class PlanGroup:
+    """One step of a plan. Its input's id is `input_id`; the chosen values come back with commas between them."""
+
+    input_id: str
+    title: str
+    undo: str
+    items: tuple[PlanItem, ...] = ()
+    settled: str | None = None  # with nothing to choose: the state and the reason in words
+
+
+@dataclass(frozen=True)
+class PlanCardView:
+    """What could be removed, or put back, item by item. Everything is chosen beforehand."""
+
+    incident_number: str
+    title: str
+    subject: PersonLine
+    groups: tuple[PlanGroup, ...]
+    rule: str
+    warnings: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()

@@ -1,4 +1,4 @@
-"""Asking for a lock, for its undoing, or for another look at the account."""
+"""Asking for a lock, or for another look at the account."""
 
 from __future__ import annotations
 
@@ -9,21 +9,11 @@ from dialogs.turn import CardAnswer, Click
 from services.access import Permission
 from services.approvals import PlanKind
 from services.channel import Actor
-from services.errors import Conflict
 
 
 async def ask(parts: Parts, click: Click) -> CardAnswer:
     """Asks for the proposed lock; whoever asks by the *confirm* rule confirms on the same card."""
     await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.LOCK)
-    return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
-
-
-async def ask_undo(parts: Parts, click: Click) -> CardAnswer:
-    """Asks for putting back what IRBot changed and can put back."""
-    plans = await parts.runner.undo_plan(click.id)
-    if not plans:
-        raise Conflict(reason="nothing-to-undo")
-    await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.UNDO, plans=plans)
     return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.access import Access
-from services.approvals import Approvals
+from services.approvals import Approvals, RuleBook
 from services.channel import Channel
 from services.database import Database
 from services.durable import Durable
@@ -30,6 +30,7 @@ class Parts:
     m365: Microsoft365
     access: Access
     approvals: Approvals
+    rules: RuleBook
     durable: Durable
     preparation: Preparation
     runner: Runner

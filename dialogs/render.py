@@ -12,6 +12,7 @@ from cards.views import (
     Button,
     ButtonStyle,
     ChangeLine,
+    FindingLine,
     IncidentLine,
     IncidentView,
     PersonLine,
@@ -25,10 +26,11 @@ from services.access import Permission
 from services.approvals import Approval, ApprovalState, PlanKind, plans_from_json
 from services.channel import Actor
 from services.incidents import store
-from services.incidents.model import Incident, IncidentState, Subject
+from services.incidents.model import Incident, IncidentState, Phase, Subject
 from services.microsoft365.accounts import Account
-from services.playbook.ledger import Run, RunKind, runs_of
-from services.playbook.step import NoUndo, Plan, Rule, State, Step
+from services.playbook import STEPS
+from services.playbook.ledger import Run, RunKind, findings_of, runs_of
+from services.playbook.step import Finding, NoUndo, Plan, Rule, Severity, State, Step
 from services.posts import unreached
 
 _TONES: Mapping[State, Tone] = {
@@ -44,10 +46,20 @@ _TONES: Mapping[State, Tone] = {
     State.UNDONE: Tone.WARNING,
     State.UNKNOWN: Tone.ATTENTION,
 }
-_RULES: Mapping[Rule, str] = {
+RULES: Mapping[Rule, str] = {
     Rule.NONE: "No approval needed.",
     Rule.CONFIRM: "The person who asked must confirm.",
     Rule.SECOND_PERSON: "A second person with the Approver role must decide.",
+}
+_WEIGHTS: Mapping[Severity, Tone] = {
+    Severity.ALARM: Tone.ATTENTION,
+    Severity.NOTE: Tone.NEUTRAL,
+    Severity.WARNING: Tone.WARNING,
+}
+_TITLES: Mapping[PlanKind, str] = {
+    PlanKind.EVICT: "Remove what the intruder left in the account of",
+    PlanKind.LOCK: "Lock",
+    PlanKind.UNDO: "Put back the changes to",
 }
 _LOCKED = frozenset({State.DONE, State.ALREADY_SO})
 _OPEN_PROBLEM = frozenset(
@@ -74,6 +86,7 @@ class _Facts:
     newest: Approval | None
     latest: Mapping[str, Run]
     plans: Mapping[str, Plan]
+    findings: tuple[tuple[str, Finding], ...]
     unreached: frozenset[str]  # names of approvers whom Teams did not let us ask
 
 
@@ -87,6 +100,7 @@ async def _facts(parts: Parts, incident_id: str) -> _Facts:
             newest=await approvals.newest_of(connection, incident_id),
             latest={run.step_id: run for run in await runs_of(connection, incident_id)},
             plans=plans_from_json(incident.plan.get("steps", {})),
+            findings=await findings_of(connection, incident_id),
             unreached=await unreached(connection, waiting.id) if waiting else frozenset(),
         )
 
@@ -116,7 +130,8 @@ async def incident_view(
         next_tone=tone,
         steps=tuple(_step_lines(parts.steps, facts)),
         changes=tuple(_change_lines(parts.steps, waiting.plans if waiting else facts.plans)),
-        warnings=tuple(_warnings(incident.subject)),
+        warnings=tuple(subject_warnings(incident.subject)),
+        findings=tuple(_finding_line(finding) for _, finding in facts.findings),
         approval=_approval_box(facts, waiting or _telling(facts.newest)),
         buttons=buttons,
         notice=notice,
@@ -138,7 +153,7 @@ async def approval_view(parts: Parts, approval_id: str, *, notice: str | None = 
         subject=person_of_subject(facts.incident.subject),
         approval=box,
         changes=tuple(_change_lines(parts.steps, approval.plans)),
-        warnings=tuple(_warnings(facts.incident.subject)),
+        warnings=tuple(subject_warnings(facts.incident.subject)),
         buttons=_decision_buttons(approval) if approval.state is ApprovalState.WAITING else (),
         notice=notice,
     )
@@ -203,8 +218,8 @@ def person_of_account(account: Account) -> PersonLine:
 def _lock(facts: _Facts) -> tuple[str | None, Tone]:
     """Whether the account is locked, in a few words: the answer that everybody looks for first."""
     newest, block = facts.newest, facts.latest.get(_BLOCK)
-    if newest is not None and newest.state is ApprovalState.APPROVED:
-        return ("Undoing the lock…" if newest.kind is PlanKind.UNDO else "Locking…"), Tone.WARNING
+    if newest is not None and newest.state is ApprovalState.APPROVED and newest.kind is not PlanKind.EVICT:
+        return ("Undoing…" if newest.kind is PlanKind.UNDO else "Locking…"), Tone.WARNING
     if block is None:
         planned = facts.plans.get(_BLOCK)
         if planned is None:
@@ -243,6 +258,10 @@ def _next(facts: _Facts) -> tuple[str, Tone]:
             return "The account is not locked. Read the steps below.", Tone.ATTENTION
         if _problems(facts):
             return "Not everything is done yet. Read the steps below.", Tone.WARNING
+        if not incident.investigation.get("done"):
+            return "The account is locked. IRBot is looking for what the intruder left.", Tone.GOOD
+        if _has_changes(plans_from_json(incident.eviction.get("steps", {}))):
+            return "Look at what the intruder left, and remove it.", Tone.ATTENTION
         return "Keep the account locked until it has been checked.", Tone.GOOD
     if not _has_changes(facts.plans):
         return "There is nothing that IRBot can lock here. Read the steps below.", Tone.WARNING
@@ -251,13 +270,15 @@ def _next(facts: _Facts) -> tuple[str, Tone]:
 
 def _problems(facts: _Facts) -> bool:
     """Whether a step of the lock has not ended well."""
-    return any(run.state in _OPEN_PROBLEM for run in facts.latest.values() if run.kind is not RunKind.READ)
+    lock = {step.id for step in STEPS if step.phase is Phase.LOCK}
+    runs = [run for run in facts.latest.values() if run.step_id in lock and run.kind is not RunKind.READ]
+    return any(run.state in _OPEN_PROBLEM for run in runs)
 
 
 def _who_decides(waiting: Approval, unreached_names: frozenset[str]) -> tuple[str, Tone]:
     asker = waiting.requester.name
     if waiting.rule is Rule.CONFIRM:
-        return f"{asker}: check the changes, then press Lock now.", Tone.ATTENTION
+        return f"{asker}: check the changes, then press {_confirm_title(waiting)}.", Tone.ATTENTION
     reached = [name for name in waiting.asked if name not in unreached_names]
     if waiting.asked and not reached:
         return (
@@ -268,6 +289,10 @@ def _who_decides(waiting: Approval, unreached_names: frozenset[str]) -> tuple[st
     more = f" and {len(reached) - 3} more" if len(reached) > 3 else ""
     whom = f" Asked: {asked}{more}." if asked else ""
     return f"Waiting for an approver to decide.{whom}", Tone.ATTENTION
+
+
+def _confirm_title(waiting: Approval) -> str:
+    return "Remove now" if waiting.kind is PlanKind.EVICT else "Lock now"
 
 
 def _has_changes(plans: Mapping[str, Plan]) -> bool:
@@ -294,6 +319,11 @@ def _step_lines(steps: Iterable[Step], facts: _Facts) -> Iterable[StepLine]:
             )
 
 
+def _finding_line(finding: Finding) -> FindingLine:
+    tone = _WEIGHTS[finding.severity]
+    return FindingLine(finding.severity.value, tone, finding.title, finding.reasons, finding.at)
+
+
 def _planned_line(step: Step, plan: Plan, *, waiting: bool) -> StepLine:
     if plan.settled is not None:
         return StepLine(step.title, plan.settled.state.value, _TONES[plan.settled.state], plan.settled.reason)
@@ -303,11 +333,16 @@ def _planned_line(step: Step, plan: Plan, *, waiting: bool) -> StepLine:
 def _change_lines(steps: Iterable[Step], plans: Mapping[str, Plan]) -> Iterable[ChangeLine]:
     for step in steps:
         for change in plans[step.id].changes if step.id in plans else ():
-            undo = step.undo.reason if isinstance(step.undo, NoUndo) else step.undo.note
-            yield ChangeLine(step.title, change.what, change.before, change.after, undo)
+            yield ChangeLine(step.title, change.what, change.before, change.after, undo_words(step))
 
 
-def _warnings(subject: Subject) -> Iterable[str]:
+def undo_words(step: Step) -> str:
+    """Whether a step can be undone, or the honest reason why not."""
+    return step.undo.reason if isinstance(step.undo, NoUndo) else step.undo.note
+
+
+def subject_warnings(subject: Subject) -> Iterable[str]:
+    """What makes this account special, in words."""
     if subject.break_glass:
         yield "This is a break-glass account. Make sure that another way into the tenant works before you lock it."
     if subject.privileged:
@@ -327,13 +362,12 @@ def _warnings(subject: Subject) -> Iterable[str]:
 def _approval_box(facts: _Facts, approval: Approval | None) -> ApprovalBox | None:
     if approval is None:
         return None
-    verb = "Undo the lock of" if approval.kind is PlanKind.UNDO else "Lock"
     state = ApprovalState.APPROVED if approval.state is ApprovalState.USED else approval.state
-    rule = _RULES[approval.rule]
+    rule = RULES[approval.rule]
     if approval.reason:
         rule = f"{rule} {approval.reason}"
     return ApprovalBox(
-        title=f"{verb} {facts.incident.subject.name}",
+        title=f"{_TITLES[approval.kind]} {facts.incident.subject.name}",
         state=state.value,
         requester=approval.requester.name,
         rule=rule,
@@ -370,7 +404,15 @@ async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[
             Button("Check again", Verb.PREPARE_AGAIN.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
         )
     if contain and kind in {PlanKind.LOCK, PlanKind.NONE} and await parts.runner.undo_plan(incident.id):
-        buttons.append(Button("Undo…", Verb.UNDO_ASK.value, incident.id, incident.nonce))
+        buttons.append(Button("Undo…", Verb.UNDO_REVIEW.value, incident.id, incident.nonce))
+    if contain and incident.investigation.get("done"):
+        if _has_changes(plans_from_json(incident.eviction.get("steps", {}))):
+            locked = facts.latest.get(_BLOCK) is not None
+            style = ButtonStyle.POSITIVE if locked else ButtonStyle.DEFAULT
+            buttons.append(
+                Button("Remove what they left…", Verb.EVICT_REVIEW.value, incident.id, incident.nonce, style)
+            )
+        buttons.append(Button("Look again", Verb.LOOK_AGAIN.value, incident.id, incident.nonce))
     return tuple(buttons)
 
 
@@ -380,7 +422,10 @@ def _waiting_buttons(waiting: Approval, viewer: Viewer | None, may: frozenset[Pe
     if waiting.rule is Rule.CONFIRM:
         if not is_requester:
             return ()
-        return (Button("Lock now", Verb.APPROVE.value, waiting.id, waiting.nonce, ButtonStyle.DESTRUCTIVE), cancel)
+        return (
+            Button(_confirm_title(waiting), Verb.APPROVE.value, waiting.id, waiting.nonce, ButtonStyle.DESTRUCTIVE),
+            cancel,
+        )
     buttons: list[Button] = []
     if Permission.APPROVAL_DECIDE in may and (viewer is None or not is_requester):
         buttons.extend(_decision_buttons(waiting))

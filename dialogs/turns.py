@@ -14,7 +14,7 @@ from typing import Any
 
 from cards import approval_card, incident_card, problem_card
 from cards.views import ProblemView
-from dialogs import approve, help, lock, open  # noqa: A004  # the dialogs' own names
+from dialogs import approve, evict, help, lock, open  # noqa: A004  # the dialogs' own names
 from dialogs.commands import Command, Compromise, Help, Incidents, Status, Unknown, WhoAmI, parse
 from dialogs.parts import Parts
 from dialogs.render import Viewer, approval_view, incident_view
@@ -43,13 +43,19 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.APPROVE: approve.approve,
     Verb.CANCEL: approve.cancel,
     Verb.CHOOSE: open.choose,
+    Verb.EVICT_ASK: evict.ask,
+    Verb.EVICT_ASK_ALL: evict.ask_all,
+    Verb.EVICT_REVIEW: evict.review,
     Verb.LOCK_ASK: lock.ask,
+    Verb.LOOK_AGAIN: evict.look_again,
     Verb.PREPARE_AGAIN: lock.prepare_again,
     Verb.REFUSE: approve.refuse,
-    Verb.UNDO_ASK: lock.ask_undo,
+    Verb.UNDO_ASK: evict.ask_undo,
+    Verb.UNDO_REVIEW: evict.review_undo,
 }
 
-_ABOUT_INCIDENT = frozenset({Verb.LOCK_ASK, Verb.PREPARE_AGAIN, Verb.UNDO_ASK})
+_ABOUT_INCIDENT = frozenset({Verb.EVICT_REVIEW, Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PREPARE_AGAIN, Verb.UNDO_REVIEW})
+_WITH_INPUTS = frozenset({Verb.CHOOSE, Verb.EVICT_ASK, Verb.UNDO_ASK})
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
 _NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
 
@@ -79,7 +85,7 @@ class Turns:
             return TextAnswer(explain(BadInput(reason="unknown-button")).what)
         if verb is Verb.VIEW:
             return await self._view(click)
-        choice = json.dumps(sorted(click.inputs.items())) if verb is Verb.CHOOSE else ""
+        choice = json.dumps(sorted(click.inputs.items())) if verb in _WITH_INPUTS else ""
         key = _key("click", verb, click.id, click.nonce, click.actor.object_id, choice)
         request = await parts.requests.record(
             key, {"kind": "click", **asdict(click)}, click.actor.object_id, may_repeat=True

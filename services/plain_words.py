@@ -252,6 +252,11 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
     ),
 }
 _CONFLICTS: Mapping[str, Explanation] = {
+    "access-policies-in-force": Explanation(
+        "Not together",
+        "Security defaults cannot be on while Conditional Access policies are in force.",
+        "Let a Conditional Access policy ask for a second factor instead.",
+    ),
     "action-not-offered": Explanation(
         "Not offered", "Defender for Identity does not offer this for the account.", "Do it in Active Directory."
     ),
@@ -289,6 +294,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
     "lease-lost": Explanation(
         "Try again", "Another IRBot has taken over this work.", "Look at the card to see how it ended."
     ),
+    "licence-not-given": Explanation(
+        "Licence not given",
+        "No licence is free, the person's usage location is missing, or a group decides over it.",
+        "Ask a licence administrator to look.",
+    ),
     "locked": Explanation("Try again", "Something else is changing this right now.", "Wait a minute, then try again."),
     "method-cannot-be-removed": Explanation(
         "Cannot be removed", "Microsoft does not let this way to sign in be removed.", "Do it by hand in Entra."
@@ -299,6 +309,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Ask an administrator to add people to the approver group.",
     ),
     "nothing-to-apply": Explanation("Nothing to do", "There is nothing left to change.", ""),
+    "nothing-to-evict": Explanation(
+        "Nothing to remove",
+        "IRBot found nothing that it could remove.",
+        "Press Look again if you expect something.",
+    ),
     "nothing-to-undo": Explanation("Nothing to undo", "IRBot changed nothing here that could be undone.", ""),
     "other-mailbox-answered": Explanation(
         "The wrong mailbox", "Exchange answered for another mailbox, so nothing was done.", "Check this one by hand."
@@ -348,6 +363,9 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     ),
     "password-refused": Explanation(
         "Password not accepted", "Microsoft did not accept the new random password.", "Try the step again."
+    ),
+    "nothing-ticked": Explanation(
+        "Nothing is ticked", "You left everything unticked, so nothing was asked for.", "Tick at least one item."
     ),
     "stale-card": Explanation("That card is old", "This card is out of date. Your click changed nothing.", _NEW_CARD),
     "text-too-long": Explanation("Too long", "That text is too long.", "Make it shorter and send it again."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -220,12 +220,15 @@ class Runner:
             return
         self._posts.changed.set()
         work = _work_of(step, kind)
-        changes: tuple[Change, ...] = planned.changes
-        if fresh or not await self._effects(run):
-            settled, changes = await self._compare(step, kind, work, planned, ctx)
-            if settled is not None:
+        begun = () if fresh else tuple(effect.change for effect in await self._effects(run))
+        left = [change for change in planned.changes if change.item not in {each.item for each in begun}]
+        changes: tuple[Change, ...] = ()
+        if left or not begun:
+            settled, changes = await self._compare(step, kind, work, replace(planned, changes=tuple(left)), ctx)
+            if settled is not None and (not begun or settled.state is not State.ALREADY_SO):
                 await self._end(run, settled)
                 return
+        changes = (*begun, *changes)
         for change in changes:
             refused = await self._apply(run, step, ctx, work, change)
             if refused is not None:
@@ -358,6 +361,15 @@ class Runner:
         except IRBotError:
             values["eviction" if approval.kind is PlanKind.EVICT else "plan"] = {"kind": PlanKind.FAILED.value}
         return values
+
+    async def plan_now(self, incident_id: str, step_id: str) -> Plan:
+        """The plan of one step as the world is now."""
+        async with self._database.read() as connection:
+            incident = await store.get(connection, incident_id)
+        subject, account = await recognise(self._m365, self._settings, incident.subject.object_id)
+        step = next(step for step in self._steps if step.id == step_id)
+        plans = await self._planner.plans(self._planner.context(incident, subject, account), [step])
+        return plans[step_id]
 
     # -- undoing ---------------------------------------------------------------------------------------------------
 

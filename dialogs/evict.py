@@ -1,0 +1,177 @@
+"""Removing what the intruder left: the plan item by item, one approval of one exact change, and taking it back."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+from cards import notice_card, plan_card
+from cards.views import Button, ButtonStyle, NoticeView, PlanCardView, PlanGroup, PlanItem, Tone
+from dialogs.lock import headline
+from dialogs.parts import Parts
+from dialogs.render import RULES, person_of_subject, subject_warnings, undo_words
+from dialogs.turn import Answer, CardAnswer, Click
+from dialogs.verbs import Verb
+from services.access import Permission
+from services.approvals import PlanKind, plans_from_json
+from services.channel import Card
+from services.errors import BadInput, Conflict
+from services.incidents import store
+from services.incidents.model import Incident
+from services.playbook.step import Plan
+from services.posts import PostKind
+
+# What ends every eviction: sessions that began meanwhile must not outlive it.
+LAST_STEP = "revoke-sessions"
+
+
+async def review(parts: Parts, click: Click) -> Answer:
+    """Puts the plan of the eviction into the thread, every item to be chosen or left out."""
+    await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation)
+    incident = await _incident(parts, click.id, click.nonce)
+    plans = plans_from_json(incident.eviction.get("steps", {}))
+    if not any(plan.changes for plan in plans.values()):
+        raise Conflict(reason="nothing-to-evict")
+    buttons = (
+        Button("Remove what is ticked…", Verb.EVICT_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE),
+        Button("Remove all of it…", Verb.EVICT_ASK_ALL.value, incident.id, incident.nonce),
+    )
+    card = _plan_card(parts, incident, PlanKind.EVICT, plans, "Remove what the intruder left", buttons)
+    await _post(parts, incident, f"evict:{incident.id}:{incident.nonce}", card)
+    return await headline(parts, incident.id, click.actor, Permission.ACCOUNT_CONTAIN)
+
+
+async def ask(parts: Parts, click: Click) -> Answer:
+    """Asks for the items that are ticked."""
+    return await _ask_for_eviction(parts, click, click.inputs)
+
+
+async def ask_all(parts: Parts, click: Click) -> Answer:
+    """Asks for all that is proposed, as one approval of one digest."""
+    return await _ask_for_eviction(parts, click, None)
+
+
+async def review_undo(parts: Parts, click: Click) -> Answer:
+    """Puts what can be undone into the thread; with a single item it is asked for at once."""
+    await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation)
+    incident = await _incident(parts, click.id, click.nonce)
+    plans = await parts.runner.undo_plan(incident.id)
+    if not plans:
+        raise Conflict(reason="nothing-to-undo")
+    if sum(len(plan.changes) for plan in plans.values()) == 1:
+        return await ask_undo(parts, click)
+    button = Button("Undo what is ticked…", Verb.UNDO_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
+    card = _plan_card(parts, incident, PlanKind.UNDO, plans, "Put back what IRBot changed", (button,))
+    await _post(parts, incident, f"undo:{incident.id}:{incident.nonce}", card)
+    return await headline(parts, incident.id, click.actor, Permission.ACCOUNT_CONTAIN)
+
+
+async def ask_undo(parts: Parts, click: Click) -> Answer:
+    """Asks for putting back the items that are ticked, or the only one there is."""
+    plans = await parts.runner.undo_plan(click.id)
+    if not plans:
+        raise Conflict(reason="nothing-to-undo")
+    chosen = _chosen(plans, click.inputs) if click.inputs else plans
+    await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.UNDO, plans=chosen)
+    if not click.inputs:
+        return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
+    return _asked()
+
+
+async def look_again(parts: Parts, click: Click) -> Answer:
+    """Starts another round of the investigation."""
+    await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation)
+    incident = await _incident(parts, click.id, click.nonce)
+    await parts.preparation.investigate_again(incident.id)
+    return await headline(parts, incident.id, click.actor, Permission.ACCOUNT_CONTAIN)
+
+
+async def _ask_for_eviction(parts: Parts, click: Click, inputs: Mapping[str, str] | None) -> Answer:
+    async with parts.database.read() as connection:
+        incident = await store.get(connection, click.id)
+    plans = {
+        step_id: plan for step_id, plan in plans_from_json(incident.eviction.get("steps", {})).items() if plan.changes
+    }
+    chosen = plans if inputs is None else _chosen(plans, inputs)
+    lock = plans_from_json(incident.plan.get("steps", {}))
+    last = lock.get(LAST_STEP) or await parts.runner.plan_now(incident.id, LAST_STEP)
+    await parts.approvals.ask(
+        click.id,
+        click.nonce,
+        click.actor,
+        click.conversation,
+        kind=PlanKind.EVICT,
+        plans={**chosen, LAST_STEP: last},
+    )
+    return _asked()
+
+
+def _asked() -> CardAnswer:
+    words = "Look at the exact changes on the incident's card and decide there."
+    return CardAnswer(notice_card(NoticeView(title="Asked", text=words, tone=Tone.NEUTRAL)))
+
+
+def _chosen(plans: Mapping[str, Plan], inputs: Mapping[str, str]) -> dict[str, Plan]:
+    """The ticked items of each step. Raises BadInput for a position that does not exist, or when nothing is ticked."""
+    chosen: dict[str, Plan] = {}
+    for step_id, plan in plans.items():
+        positions = [part.strip() for part in inputs.get(step_id, "").split(",") if part.strip()]
+        if not all(p.isascii() and p.isdigit() and int(p) < len(plan.changes) for p in positions):
+            raise BadInput(reason="unknown-choice")
+        if positions:
+            chosen[step_id] = Plan(changes=tuple(plan.changes[int(p)] for p in sorted(set(positions), key=int)))
+    if not chosen:
+        raise BadInput(reason="nothing-ticked")
+    return chosen
+
+
+def _plan_card(
+    parts: Parts, incident: Incident, kind: PlanKind, plans: Mapping[str, Plan], title: str, buttons: tuple[Button, ...]
+) -> Card:
+    steps = {step.id: step for step in parts.steps}
+    rule = parts.rules.rule(kind, [step_id for step_id, plan in plans.items() if plan.changes], incident.subject)
+    return plan_card(
+        PlanCardView(
+            incident_number=incident.label,
+            title=title,
+            subject=person_of_subject(incident.subject),
+            groups=tuple(
+                PlanGroup(
+                    input_id=step_id,
+                    title=steps[step_id].title,
+                    undo=undo_words(steps[step_id]),
+                    items=tuple(
+                        PlanItem(str(position), change.what, change.before, change.after)
+                        for position, change in enumerate(plan.changes)
+                    ),
+                    settled=plan.settled.reason if plan.settled else None,
+                )
+                for step_id, plan in plans.items()
+                if plan.changes or plan.settled
+            ),
+            rule=RULES[rule],
+            warnings=tuple(subject_warnings(incident.subject)),
+            buttons=buttons,
+        )
+    )
+
+
+async def _incident(parts: Parts, incident_id: str, nonce: str) -> Incident:
+    async with parts.database.read() as connection:
+        incident = await store.get(connection, incident_id)
+    if not hmac.compare_digest(incident.nonce, nonce):
+        raise BadInput(reason="stale-card")
+    return incident
+
+
+async def _post(parts: Parts, incident: Incident, key: str, card: Card) -> None:
+    async with parts.database.write() as connection:
+        await parts.posts.want(
+            connection,
+            key,
+            PostKind.REPLY,
+            parts.now(),
+            conversation=incident.conversation,
+            card=card,
+            summary=f"{incident.label}: plan",
+        )
