@@ -20,6 +20,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--size", type=Size, choices=list(Size), default=Size.SMALL)
     parser.add_argument("--latency", default="realistic", help="none, realistic or slow:<seconds>")
+    parser.add_argument("--replication-seconds", type=float, default=1.5, help="how old a read may be at most")
     parser.add_argument("--throttling", action="store_true", help="refuse as the limits table says")
     parser.add_argument("--bot-url", default="http://127.0.0.1:3978/api/messages")
     return parser.parse_args(argv)
@@ -33,6 +34,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         login_port=arguments.login_port,
         latency=arguments.latency,
         throttling=arguments.throttling,
+        replication_seconds=arguments.replication_seconds,
         bot_url=arguments.bot_url,
     )
     stopped = asyncio.Event()

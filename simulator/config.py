@@ -30,7 +30,7 @@ class SimulatorConfig:
 
     latency: str = "none"  # none | realistic | slow:<seconds>
     throttling: bool = False
-    replication_seconds: float = 0.0  # how long a lagging replica still shows the old value
+    replication_seconds: float = 0.0  # how long a lagging replica shows old values at most
     synced_write: SyncedWrite = SyncedWrite.REFUSED
 
     permissions: frozenset[str] = field(default_factory=lambda: GRANTED)

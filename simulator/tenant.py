@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from random import Random
 from typing import Any
 
 from simulator.clock import stamp
@@ -219,7 +220,8 @@ class Tenant:
         self.name = domain.split(".", maxsplit=1)[0].capitalize()
         self._now = now
         self._monotonic = monotonic
-        self.replication_seconds = 0.0
+        self.replication_seconds = 0.0  # the longest that a lagging replica stays behind
+        self._random = Random(tenant_id)
         self.version = 0
         self.users = People()
         self.groups: dict[str, Group] = {}
@@ -332,7 +334,7 @@ class Tenant:
             if name == "userPrincipalName" and isinstance(target, User):
                 self.users.renamed(target, str(before))
             if self.replication_seconds > 0:
-                until = self._monotonic() + self.replication_seconds
+                until = self._monotonic() + self.replication_seconds * self._random.uniform(0.15, 1)
                 self._pending.append(_Pending(until, target.id, name, before))
             self.note(target, what, name, before, value, by)
 
@@ -366,9 +368,7 @@ class Tenant:
     def sign_in(self, user: User, app: str, ip_address: str, place: str, *, intruder: bool = False) -> Session | None:
         """Tries to sign in; None while sign-in is blocked."""
         error = 0 if user.enabled else 50057
-        self.records.add_sign_in(
-            user, self._now(), app=app, ip_address=ip_address, place=_city(place), error=error
-        )
+        self.records.add_sign_in(user, self._now(), app=app, ip_address=ip_address, place=_city(place), error=error)
         if error:
             return None
         session = Session(secrets.token_hex(8), app, ip_address, place, self._now(), intruder)

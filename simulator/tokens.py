@@ -29,6 +29,7 @@ _ALIASES: dict[str, Audience] = {
     "https://outlook.office.com": Audience.EXCHANGE,
 }
 LIFETIME_SECONDS = 3599
+_REMEMBERED = 256
 
 
 def audience_of(resource: str) -> Audience | None:
@@ -64,6 +65,7 @@ class Tokens:
         self._tenant = tenant
         self._clock = clock
         self._key = key
+        self._checked: dict[str, dict[str, Any]] = {}
         self._generation = 0  # tokens of earlier ones are refused
 
     def expire_all(self) -> None:
@@ -100,14 +102,14 @@ class Tokens:
             claims["roles"] = sorted(roles[audience])
         return jwt.encode(claims, self._key.private, algorithm="RS256", headers={"kid": self._key.kid})
 
-    def check(self, authorization: str | None, audience: Audience) -> Caller:
-        """The caller behind an Authorization header. Raises TokenProblem."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise TokenProblem("missing")
+    def _signed(self, token: str) -> dict[str, Any]:
+        """The claims of a token that we signed; a signature is checked once."""
+        known = self._checked.get(token)
+        if known is not None:
+            return known
         try:
-            claims = jwt.decode(
-                token.strip(),
+            claims: dict[str, Any] = jwt.decode(
+                token,
                 self._key.private.public_key(),
                 algorithms=["RS256"],
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
@@ -116,6 +118,17 @@ class Tokens:
             raise TokenProblem("signature") from problem
         except jwt.InvalidTokenError as problem:
             raise TokenProblem("malformed") from problem
+        if len(self._checked) >= _REMEMBERED:
+            self._checked.clear()
+        self._checked[token] = claims
+        return claims
+
+    def check(self, authorization: str | None, audience: Audience) -> Caller:
+        """The caller behind an Authorization header. Raises TokenProblem."""
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise TokenProblem("missing")
+        claims = self._signed(token.strip())
         now = self._clock.now().timestamp()
         if claims.get("aud") != audience.value:
             raise TokenProblem("audience")

@@ -163,6 +163,18 @@ def delete_assigned_to(call: Call) -> Answer:
     return _delete_assignment(call, "resourceId", _service_principal(call).id)
 
 
+def delete_assignment_of_app(call: Call) -> Answer:
+    """DELETE /servicePrincipals/{id}/appRoleAssignments/{id}: takes an application permission away from an app."""
+    app = _service_principal(call)
+    key = call.parameters["appRoleAssignment-id"]
+    permission = key.removeprefix(f"{app.id}.")
+    if key.startswith(f"{app.id}.") and permission in app.permissions:
+        app.permissions.discard(permission)
+        call.tenant.note(app, "Remove app role assignment", "permissions", permission, None, call.by)
+        return NO_CONTENT
+    return _delete_assignment(call, "principalId", app.id)
+
+
 def list_grants(call: Call) -> Answer:
     """GET /oauth2PermissionGrants."""
     return call.collection(call.tenant.permission_grants, PERMISSION_GRANT, "oauth2PermissionGrants")
@@ -221,6 +233,12 @@ OPERATIONS = (
     Operation("GET", "/servicePrincipals(appId='{appId}')", get_service_principal_by_app_id, _READ),
     Operation("PATCH", _SP, patch_service_principal, ("Application.ReadWrite.All", "Directory.ReadWrite.All")),
     Operation("GET", f"{_SP}/appRoleAssignments", app_role_assignments, _READ, cost=2),
+    Operation(
+        "DELETE",
+        f"{_SP}/appRoleAssignments/{{appRoleAssignment-id}}",
+        delete_assignment_of_app,
+        ("AppRoleAssignment.ReadWrite.All", "Application.ReadWrite.All"),
+    ),
     Operation("GET", f"{_SP}/appRoleAssignedTo", app_role_assigned_to, _READ, cost=2),
     Operation(
         "DELETE",

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from simulator.clock import stamp
 from simulator.graph.errors import GraphError, bad_request, not_found
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation, Row
-from simulator.graph.schema_workloads import COMPLIANCE_STATE, DETECTED_APP, MANAGED_DEVICE, PROTECTION_STATE
+from simulator.graph.schema_workloads import (
+    COMPLIANCE_STATE,
+    DETECTED_APP,
+    MALWARE_STATE,
+    MANAGED_DEVICE,
+    PROTECTION_STATE,
+)
 from simulator.tenant import Json
 
 _ACTIONS: dict[str, tuple[str, ...]] = {
@@ -58,6 +64,12 @@ def protection(call: Call) -> Answer:
     if state is None:
         raise not_found("windowsProtectionState")
     return call.entity(state, PROTECTION_STATE, "windowsProtectionState/$entity")
+
+
+def malware(call: Call) -> Answer:
+    """GET …/windowsProtectionState/detectedMalwareState."""
+    rows = call.tenant.records.malware[str(_device(call)["id"])]
+    return call.collection(rows, MALWARE_STATE, "detectedMalwareState")
 
 
 def compliance(call: Call) -> Answer:
@@ -134,6 +146,7 @@ OPERATIONS = (
             (_ONE, get_device, _READ, ("v1.0", "beta")),
             ("/users/{user-id}/managedDevices", devices_of, _DEVICES_READ, ("v1.0", "beta")),
             (f"{_ONE}/windowsProtectionState", protection, _DEVICES_READ, ("v1.0", "beta")),
+            (f"{_ONE}/windowsProtectionState/detectedMalwareState", malware, _DEVICES_READ, ("v1.0", "beta")),
             (f"{_ONE}/deviceCompliancePolicyStates", compliance, _DEVICES_READ, ("v1.0", "beta")),
             (f"{_ONE}/detectedApps", apps_on, _DEVICES_READ, ("beta",)),
             ("/deviceManagement/detectedApps", list_apps, _READ, ("v1.0", "beta")),

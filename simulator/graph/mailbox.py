@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from uuid import uuid4
+
 from simulator.graph.errors import bad_request, item_not_found, no_mailbox, unknown_property
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation, Row
 from simulator.graph.schema import MAILBOX_SETTINGS, MESSAGE_RULE
@@ -75,6 +78,30 @@ def get_rule(call: Call) -> Answer:
     return call.entity(_rule(call, user), MESSAGE_RULE, f"users('{user.id}')/mailFolders('inbox')/messageRules/$entity")
 
 
+def create_rule(call: Call) -> Answer:
+    """POST a rule: it needs a name, a place in the order and something to do."""
+    user = mailbox_user(call)
+    _check_folder(call)
+    values = call.json_object()
+    for name in values:
+        if name not in MESSAGE_RULE.properties:
+            raise unknown_property(name, "messageRule")
+        if name in {"id", "hasError", "isReadOnly"}:
+            raise bad_request(f"Property '{name}' is read-only and cannot be set.", "ErrorInvalidRequest")
+    if not isinstance(values.get("displayName"), str) or not isinstance(values.get("actions"), dict):
+        raise bad_request("A rule needs displayName and actions.", "ErrorInvalidRequest")
+    number = int.from_bytes(uuid4().bytes[:8], "little") | 1 << 63
+    rule = (
+        {"sequence": len(user.rules) + 1, "isEnabled": True}
+        | values
+        | {"id": base64.b64encode(number.to_bytes(8, "little")).decode(), "hasError": False, "isReadOnly": False}
+    )
+    user.rules.append(rule)
+    call.tenant.note(user, "Add inbox rule", "messageRules", None, dict(rule), call.by)
+    context = f"users('{user.id}')/mailFolders('inbox')/messageRules/$entity"
+    return Answer(201, call.entity(rule, MESSAGE_RULE, context).body)
+
+
 def patch_rule(call: Call) -> Answer:
     """PATCH one rule; a read-only one is refused."""
     user = mailbox_user(call)
@@ -115,6 +142,7 @@ OPERATIONS = (
     Operation("GET", "/users/{user-id}/mailboxSettings", get_settings, _SETTINGS_READ, row=Row.OUTLOOK),
     Operation("PATCH", "/users/{user-id}/mailboxSettings", patch_settings, _WRITE_RULES, row=Row.OUTLOOK),
     Operation("GET", _RULES, list_rules, _READ_RULES, row=Row.OUTLOOK),
+    Operation("POST", _RULES, create_rule, _WRITE_RULES, row=Row.OUTLOOK),
     Operation("GET", _RULE, get_rule, _READ_RULES, row=Row.OUTLOOK),
     Operation("PATCH", _RULE, patch_rule, _WRITE_RULES, row=Row.OUTLOOK),
     Operation("DELETE", _RULE, delete_rule, _WRITE_RULES, row=Row.OUTLOOK),

@@ -62,7 +62,7 @@ def mixed(name: str, *kinds: EntityType) -> EntityType:
     )
 
 
-_OBJECTS = mixed("directoryObject", USER, GROUP, SERVICE_PRINCIPAL, DEVICE)
+OBJECTS = mixed("directoryObject", USER, GROUP, SERVICE_PRINCIPAL, DEVICE)
 
 
 def role_object(call: Call, role_id: str) -> Json:
@@ -89,7 +89,7 @@ def _belongs(call: Call, object_id: str, *, transitive: bool) -> list[Json]:
 def _list_of(items: Iterable[Json], call: Call, kind: str | None) -> Answer:
     """A list of directory objects, narrowed by a cast segment such as microsoft.graph.group."""
     if kind is None:
-        return call.collection(items, _OBJECTS, "directoryObjects", strict=False)
+        return call.collection(items, OBJECTS, "directoryObjects", strict=False)
     chosen = [item for item in items if item["@odata.type"] == f"#{kind}"]
     entity = {"microsoft.graph.group": GROUP, "microsoft.graph.user": USER, "microsoft.graph.device": DEVICE}[kind]
     return call.collection(chosen, entity, f"directoryObjects/{kind}")

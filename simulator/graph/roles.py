@@ -7,8 +7,9 @@ from uuid import uuid4
 from simulator.clock import stamp
 from simulator.graph.errors import bad_request, not_found
 from simulator.graph.filters import parse
+from simulator.graph.membership import OBJECTS, role_object
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation
-from simulator.graph.schema import ROLE_ASSIGNMENT, ROLE_DEFINITION, ROLE_SCHEDULE_INSTANCE
+from simulator.graph.schema import DIRECTORY_ROLE, ROLE_ASSIGNMENT, ROLE_DEFINITION, ROLE_SCHEDULE_INSTANCE
 from simulator.roles import NAMES, is_privileged
 from simulator.tenant import Json, RoleAssignment
 
@@ -154,6 +155,23 @@ def role_definition(call: Call) -> Answer:
     )
 
 
+def directory_roles(call: Call) -> Answer:
+    """GET /directoryRoles: those that somebody holds."""
+    held = {assignment.role_id for assignment in call.tenant.role_assignments if not assignment.eligible}
+    return call.collection((role_object(call, role_id) for role_id in sorted(held)), DIRECTORY_ROLE, "directoryRoles")
+
+
+def directory_role_members(call: Call) -> Answer:
+    """GET /directoryRoles/{id}/members: direct, active holders."""
+    key = call.parameters["directoryRole-id"].lower()
+    role_id = next((each for each in NAMES if key in {each, str(role_object(call, each)["id"])}), None)
+    if role_id is None:
+        raise not_found(key)
+    holders = [a.principal_id for a in call.tenant.role_assignments if a.role_id == role_id and not a.eligible]
+    members = [member for member in (call.tenant.find(holder) for holder in holders) if member is not None]
+    return call.collection((call.typed(member) for member in members), OBJECTS, "directoryObjects", strict=False)
+
+
 def _instances(call: Call, *, eligible: bool) -> list[Json]:
     return [
         _row(call, assignment)
@@ -184,6 +202,8 @@ _ROOT = "/roleManagement/directory"
 _ONE = f"{_ROOT}/roleAssignments/{{unifiedRoleAssignment-id}}"
 OPERATIONS = (
     Operation("GET", f"{_ROOT}/roleAssignments", role_assignments, _READ),
+    Operation("GET", "/directoryRoles", directory_roles, _READ),
+    Operation("GET", "/directoryRoles/{directoryRole-id}/members", directory_role_members, _READ),
     Operation("GET", _ONE, get_role_assignment, _READ),
     Operation("POST", f"{_ROOT}/roleAssignments", create_role_assignment, ("RoleManagement.ReadWrite.Directory",)),
     Operation("DELETE", _ONE, delete_role_assignment, ("RoleManagement.ReadWrite.Directory",)),

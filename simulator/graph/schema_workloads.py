@@ -228,6 +228,13 @@ PROTECTION_STATE = EntityType(
         "signatureUpdateOverdue signatureVersion tamperProtectionEnabled"
     ),
 )
+MALWARE_STATE = EntityType(
+    "windowsDeviceMalwareState",
+    _words(
+        "additionalInformationUrl category detectionCount displayName executionState id initialDetectionDateTime "
+        "lastStateChangeDateTime severity state threatState"
+    ),
+)
 COMPLIANCE_STATE = EntityType(
     "deviceCompliancePolicyState", _words("displayName id platformType settingCount settingStates state version")
 )

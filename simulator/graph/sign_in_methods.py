@@ -30,6 +30,11 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "MicrosoftAuthApp",
         ("v1.0", "beta"),
     ),
+    "passwordlessMicrosoftAuthenticatorMethods": (
+        "passwordlessMicrosoftAuthenticatorAuthenticationMethod",
+        "MicrosoftAuthApp",
+        ("beta",),
+    ),
     "phoneMethods": ("phoneAuthenticationMethod", "Phone", ("v1.0", "beta")),
     "platformCredentialMethods": ("platformCredentialAuthenticationMethod", "PlatformCred", ("v1.0", "beta")),
     "softwareOathMethods": ("softwareOathAuthenticationMethod", "SoftwareOATH", ("v1.0", "beta")),
@@ -40,6 +45,7 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("v1.0", "beta"),
     ),
 }
+_NO_GET = {"hardwareOathMethods", "passwordlessMicrosoftAuthenticatorMethods"}
 _NOT_COUNTED = {
     "#microsoft.graph.passwordAuthenticationMethod",
     "#microsoft.graph.emailAuthenticationMethod",
@@ -74,16 +80,40 @@ def _list_kind(kind: str) -> Operation:
     )
 
 
+def _get_kind(kind: str) -> Operation:
+    place = f"{KINDS[kind][0]}-id"
+
+    def handler(call: Call) -> Answer:
+        user = call.user()
+        context = f"users('{user.id}')/authentication/{kind}/$entity"
+        return call.entity(_one(user, kind, call.parameters[place]), AUTHENTICATION_METHOD, context)
+
+    narrow = (f"UserAuthMethod-{KINDS[kind][1]}.Read.All", f"UserAuthMethod-{KINDS[kind][1]}.ReadWrite.All")
+    template = f"/users/{{user-id}}/authentication/{kind}/{{{place}}}"
+    rights = (*narrow, *_BROAD_READ)
+    return Operation("GET", template, handler, rights, row=Row.REPORTS, versions=KINDS[kind][2])
+
+
+def _one(user: User, kind: str, key: str) -> Json:
+    found = next((method for method in _of_kind(user, kind) if method["id"] == key), None)
+    if found is None:
+        raise not_found(key)
+    return found
+
+
+def list_passwords(call: Call) -> Answer:
+    """GET …/passwordMethods: never the password."""
+    user = call.user()
+    rows = [row for row in user.methods if row["@odata.type"] == f"{_TYPE}passwordAuthenticationMethod"]
+    return call.collection(rows, AUTHENTICATION_METHOD, f"users('{user.id}')/authentication/passwordMethods")
+
+
 def _delete_kind(kind: str) -> Operation:
     place = f"{KINDS[kind][0]}-id"
 
     def handler(call: Call) -> Answer:
         user = call.user()
-        key = call.parameters[place]
-        method = next((method for method in _of_kind(user, kind) if method["id"] == key), None)
-        if method is None:
-            raise not_found(key)
-        remove(call, user, method)
+        remove(call, user, _one(user, kind, call.parameters[place]))
         return NO_CONTENT
 
     return Operation(
@@ -259,7 +289,15 @@ _AUTHENTICATION = "/users/{user-id}/authentication"
 OPERATIONS = (
     Operation("GET", f"{_AUTHENTICATION}/methods", list_methods, _BROAD_READ, row=Row.REPORTS),
     *(_list_kind(kind) for kind in KINDS),
+    *(_get_kind(kind) for kind in KINDS if kind not in _NO_GET),
     *(_delete_kind(kind) for kind in KINDS),
+    Operation(
+        "GET",
+        f"{_AUTHENTICATION}/passwordMethods",
+        list_passwords,
+        ("UserAuthMethod-Password.Read.All", "UserAuthMethod-Password.ReadWrite.All", *_BROAD_READ),
+        row=Row.REPORTS,
+    ),
     *(
         Operation(
             "POST",

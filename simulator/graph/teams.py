@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulator.channel.identities import personal_chat_id
 from simulator.graph.errors import GraphError, bad_request, not_found
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation, Row
 from simulator.graph.schema_workloads import INSTALLED_APP, TEAMS_APP
@@ -65,6 +66,19 @@ def get_installation(call: Call) -> Answer:
     return call.entity(_installation(call)[1], INSTALLED_APP, "installedApps/$entity")
 
 
+def chat(call: Call) -> Answer:
+    """GET …/{installation}/chat: the personal chat between the person and the app."""
+    user, _ = _installation(call)
+    row = {
+        "id": personal_chat_id(call.world.app_id, user.id),
+        "chatType": "oneOnOne",
+        "tenantId": call.tenant.id,
+        "topic": None,
+        "createdDateTime": user.properties["createdDateTime"],
+    }
+    return Answer(body={"@odata.context": call.context("chats/$entity")} | row)
+
+
 def uninstall(call: Call) -> Answer:
     """DELETE one installation."""
     user, row = _installation(call)
@@ -90,6 +104,11 @@ def notify(call: Call) -> Answer:
 
 _INSTALLED = "/users/{user-id}/teamwork/installedApps"
 _ONE = f"{_INSTALLED}/{{userScopeTeamsAppInstallation-id}}"
+_CHAT = (
+    "TeamsAppInstallation.ReadForUser.All",
+    "TeamsAppInstallation.ReadWriteForUser.All",
+    "TeamsAppInstallation.ReadWriteSelfForUser.All",
+)
 _INSTALL = ("TeamsAppInstallation.ReadWriteSelfForUser.All",)
 OPERATIONS = tuple(
     Operation(method, path, handler, rights, row=Row.TEAMS)
@@ -98,6 +117,7 @@ OPERATIONS = tuple(
         ("GET", _INSTALLED, installed, _INSTALL),
         ("POST", _INSTALLED, install, _INSTALL),
         ("GET", _ONE, get_installation, _INSTALL),
+        ("GET", f"{_ONE}/chat", chat, _CHAT),
         ("DELETE", _ONE, uninstall, _INSTALL),
         ("POST", "/users/{user-id}/teamwork/sendActivityNotification", notify, ("TeamsActivity.Send",)),
     )

@@ -94,3 +94,13 @@ async def test_app_roles_of_a_user_come_directly_and_through_groups(graph: Graph
     left = f"/servicePrincipals/{bot.id}/appRoleAssignedTo/assignment-Security Leads"
     assert (await graph.delete(left)).status == 204
     assert (await graph.get(f"/servicePrincipals/{bot.id}/appRoleAssignedTo")).value == []
+
+
+async def test_an_application_permission_is_taken_away(graph: GraphCaller) -> None:
+    bot = graph.sim.world.bot
+    held = (await graph.get(f"/servicePrincipals/{bot.id}/appRoleAssignments")).value
+    one = next(row for row in held if row["id"].endswith("Mail.Send"))
+    path = f"/servicePrincipals/{bot.id}/appRoleAssignments"
+    assert (await graph.delete(f"{path}/{one['id']}")).status == 204
+    assert "Mail.Send" not in bot.permissions
+    assert (await graph.delete(f"{path}/{one['id']}")).status == 404

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.exchange import exchange_of
+from simulator.exchange.graph_rules import visible
 from simulator.tenant import Json
 from tests.simulator.graph.caller import GraphCaller
 
@@ -73,3 +75,18 @@ async def test_accounts_without_a_mailbox_say_so(graph: GraphCaller, who: str) -
 async def test_a_shared_mailbox_needs_no_licence(graph: GraphCaller) -> None:
     reply = await graph.get("/users/invoices@contoso.com/mailboxSettings")
     assert reply.body["userPurpose"] == "shared"
+
+
+async def test_a_rule_is_put_back_and_both_services_know_it(graph: GraphCaller) -> None:
+    body = {"displayName": "To archive", "sequence": 2, "conditions": {"subjectContains": ["news"]}}
+    assert (await graph.post(RULES, body)).status == 400
+    made = await graph.post(RULES, body | {"actions": {"moveToFolder": "archive"}})
+    assert (made.status, made.body["isEnabled"]) == (201, True)
+    assert (await graph.get(f"{RULES}/{made.body['id']}")).body["conditions"] == {"subjectContains": ["news"]}
+    world = graph.sim.world
+    exchange = exchange_of(world)
+    mailbox = exchange.mailbox("megan")
+    [rule] = visible(world.tenant.user("megan"), mailbox)
+    assert rule.properties["SubjectContainsWords"] == ["news"]
+    assert (await graph.post(RULES, body | {"actions": {}, "isReadOnly": True})).status == 400
+    assert (await graph.post(RULES, body | {"actions": {}, "colour": "red"})).status == 400

@@ -74,3 +74,11 @@ async def test_the_last_global_administrator_stays(graph: GraphCaller) -> None:
     assert len(held) == 2
     assert (await graph.delete(f"{ROOT}/roleAssignments/{held[0]['id']}")).status == 204
     assert (await graph.delete(f"{ROOT}/roleAssignments/{held[1]['id']}")).status == 400
+
+
+async def test_activated_roles_and_who_holds_them(graph: GraphCaller) -> None:
+    rows = {row["roleTemplateId"]: row for row in (await graph.get("/directoryRoles")).value}
+    role = ROLES["Global Administrator"]
+    members = await graph.get(f"/directoryRoles/{rows[role]['id']}/members")
+    assert {row["displayName"] for row in members.value} == {"Isaiah Langer", "Emergency Access 1"}
+    assert (await graph.get("/directoryRoles/unknown/members")).status == 404

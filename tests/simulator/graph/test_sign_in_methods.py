@@ -115,3 +115,12 @@ async def test_another_default_frees_the_old_one(graph: GraphCaller) -> None:
     assert (await graph.delete(f"{MEGAN}/microsoftAuthenticatorMethods/{old}")).status == 204
     assert (await graph.patch(path, {"userPreferredMethodForSecondaryAuthentication": "fax"})).status == 400
     assert (await graph.get(path)).body["userPreferredMethodForSecondaryAuthentication"] == "sms"
+
+
+async def test_one_method_is_read_by_its_kind(graph: GraphCaller) -> None:
+    megan = graph.sim.world.tenant.user("megan")
+    path = f"{MEGAN}/microsoftAuthenticatorMethods"
+    assert (await graph.get(f"{path}/{megan.default_method_id}")).body["id"] == megan.default_method_id
+    assert (await graph.get(f"{path}/unknown")).status == 404
+    [password] = (await graph.get(f"{MEGAN}/passwordMethods")).value
+    assert password["password"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulator.channel.identities import personal_chat_id
 from tests.simulator.graph.caller import GraphCaller
 
 APPS = "/users/alex@contoso.com/teamwork/installedApps"
@@ -40,3 +41,12 @@ async def test_other_apps_and_wrong_requests_are_refused(graph: GraphCaller) -> 
     assert (await graph.post(APPS, {"teamsApp@odata.bind": "x/unknown"})).status == 404
     assert (await graph.post(APPS, {"teamsApp": "x"})).status == 400
     assert (await graph.post(APPS, None)).status == 400
+
+
+async def test_the_chat_of_an_installation_is_the_one_that_the_bot_writes_to(graph: GraphCaller) -> None:
+    world = graph.sim.world
+    [app] = (await graph.get("/appCatalogs/teamsApps")).value
+    await graph.post(APPS, {"teamsApp@odata.bind": f"x/{app['id']}"})
+    [row] = (await graph.get(APPS)).value
+    chat = await graph.get(f"{APPS}/{row['id']}/chat")
+    assert chat.body["id"] == personal_chat_id(world.app_id, world.tenant.user("alex").id)
