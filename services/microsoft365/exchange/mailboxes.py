@@ -119,16 +119,11 @@ class Mailbox:
     def is_called(self, name: str) -> bool:
         """Whether a name in an answer means this mailbox."""
         # Some rows name their owner by a path in the directory, which ends or begins with the name.
-        name = name.partition(",")[0].removeprefix("CN=").rpartition("/")[2]
-        own = {
-            self.object_id,
-            self.display_name,
-            self.exchange_guid,
-            self.guid,
-            self.name,
-            self.alias,
-            self.user_principal_name,
-        }
+        if name.startswith("CN="):
+            name = name.removeprefix("CN=").partition(",")[0]
+        name = name.rpartition("/")[2]
+        own = {self.object_id, self.exchange_guid, self.guid, self.name, self.alias}
+        own |= {self.display_name, self.user_principal_name}
         own |= {address.partition(":")[2] for address in self.addresses}
         return name.lower() in {each.lower() for each in own if each}
 
