@@ -25,6 +25,7 @@ from services.microsoft365.audit import Audit
 from services.microsoft365.consents import Consents
 from services.microsoft365.devices import Devices
 from services.microsoft365.directory import Directory
+from services.microsoft365.exchange import ExchangeBackend, backend
 from services.microsoft365.graph import Graph
 from services.microsoft365.licences import Licences
 from services.microsoft365.mail_flow import MailFlow
@@ -67,10 +68,11 @@ GRAPH_NEEDS: Needs = {
 
 
 class Microsoft365:
-    """The areas of one tenant, on one Graph client."""
+    """The areas of one tenant, on one Graph client. `exchange` is what the functions of `exchange/` take first."""
 
-    def __init__(self, graph: Graph, app_id: str) -> None:
+    def __init__(self, graph: Graph, app_id: str, exchange: ExchangeBackend) -> None:
         self._graph = graph
+        self.exchange = exchange
         self.alerts = Alerts(graph)
         self.audit = Audit(graph)
         self.consents = Consents(graph)
@@ -97,9 +99,10 @@ class Microsoft365:
 
     async def close(self) -> None:
         """Closes the connections. The tokens belong to who made them."""
+        await self.exchange.close()
         await self._graph.close()
 
 
 async def open_microsoft365(settings: Settings, tokens: Tokens) -> Microsoft365:
     """Opens Microsoft 365. Sends nothing yet."""
-    return Microsoft365(await Graph.open(settings, tokens), settings.app_id)
+    return Microsoft365(await Graph.open(settings, tokens), settings.app_id, backend(settings, tokens))

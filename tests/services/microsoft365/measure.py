@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from services.microsoft365 import Microsoft365, Tokens, open_microsoft365
+from services.microsoft365 import Tokens, open_microsoft365
 from services.microsoft365.accounts import ACCOUNT_FIELDS
 from services.microsoft365.budgets import LIMITS
+from services.microsoft365.directory import Directory
 from services.microsoft365.operations import Row
 from services.settings import Settings
 from simulator.config import SimulatorConfig
@@ -30,7 +31,7 @@ _SLOWEST_ANSWER_SECONDS = 0.25  # of the simulator's realistic profile
 async def processor_time() -> tuple[float, float]:
     """Milliseconds of processor time for one call, ours and the bare client's; neither touches a network."""
     wire = GraphBench(httpx.Response(200, json={"id": "1", "displayName": "Megan Bowen"}))
-    ours = Microsoft365(wire.graph, "app").directory.account
+    ours = Directory(wire.graph, "app").account
     bare = httpx.AsyncClient(transport=httpx.MockTransport(wire._graph))
     url = f"{BASE}/v1.0/users/u1?$select={','.join(ACCOUNT_FIELDS)}"
     headers = {"Authorization": "Bearer x", "Accept": "application/json"}

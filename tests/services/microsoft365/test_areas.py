@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from services.microsoft365 import GRAPH_NEEDS, Microsoft365
+from services.microsoft365 import GRAPH_NEEDS, Microsoft365, Tokens
+from services.microsoft365.exchange import backend
 from services.settings import Cloud
 from simulator.permissions import KNOWN
 from tests.services.microsoft365.graph_bench import GraphBench, settings, token_with
@@ -15,7 +16,7 @@ PERMISSION = re.compile(r"[A-Z][A-Za-z-]+(?:\.[A-Za-z-]+)+")
 
 @pytest.fixture
 def m365(wire: GraphBench) -> Microsoft365:
-    return Microsoft365(wire.graph, "app-1")
+    return Microsoft365(wire.graph, "app-1", backend(settings(), Tokens(settings())))
 
 
 def functions(m365: Microsoft365) -> dict[str, object]:
