@@ -86,6 +86,11 @@ def graph_error(
     return Bug(**data)
 
 
+def refusal(error: Bug, reason: str) -> Bug | Conflict:
+    """A 400 of a call that has but one likely reason, which Graph has no code for; anything else stays what it is."""
+    return Conflict(**{**error.data, "reason": reason}) if error.data.get("status") == 400 else error
+
+
 def _bad_request(operation: Operation, code: str, message: str, data: Mapping[str, str | int | None]) -> IRBotError:
     if code in _NO_MAILBOX:
         return Gone(**data, reason="no-mailbox")

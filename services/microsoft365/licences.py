@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from kiota_abstractions.method import Method
 
+from services.errors import Bug
 from services.microsoft365.graph import Graph
+from services.microsoft365.graph_errors import refusal
 from services.microsoft365.operations import Effect, Needs, Operation, permissions_of
 from services.microsoft365.reading import child, number, objects, text
 
@@ -115,8 +117,13 @@ class Licences:
     async def assign(self, object_id: str, sku_id: str) -> None:
         """Gives a licence to the account, which must have a usage location. Works within minutes, a mailbox in hours.
 
+        Raises Conflict where none is free, the location is missing, or a group decides over it.
+
         POST /users/{id}/assignLicense; LicenseAssignment.ReadWrite.All; safe to repeat.
         """
         action = self._graph.client.users.by_user_id(object_id).assign_license
         body = {"addLicenses": [{"skuId": sku_id, "disabledPlans": []}], "removeLicenses": []}
-        await self._graph.call(_ASSIGN, self._graph.request(Method.POST, action, body=body))
+        try:
+            await self._graph.call(_ASSIGN, self._graph.request(Method.POST, action, body=body))
+        except Bug as error:
+            raise refusal(error, "licence-not-given") from None

@@ -8,8 +8,9 @@ from typing import Any
 
 from kiota_abstractions.method import Method
 
+from services.errors import Bug
 from services.microsoft365.graph import Graph, Json
-from services.microsoft365.graph_errors import PREMIUM
+from services.microsoft365.graph_errors import PREMIUM, refusal
 from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
 from services.microsoft365.reading import child, flag, text, texts
 
@@ -86,13 +87,16 @@ class Policies:
         return flag((await self._graph.call(_READ_DEFAULTS, request)).body, "isEnabled") is True
 
     async def set_security_defaults(self, *, enabled: bool) -> None:
-        """Switches security defaults for the whole tenant. Not together with enabled Conditional Access policies.
+        """Switches security defaults for the whole tenant. Raises Conflict while Conditional Access policies are on.
 
         PATCH /policies/identitySecurityDefaultsEnforcementPolicy; Policy.Read.All and
         Policy.ReadWrite.SecurityDefaults; safe to repeat.
         """
         request = self._graph.request(Method.PATCH, self._defaults, body={"isEnabled": enabled})
-        await self._graph.call(_SET_DEFAULTS, request)
+        try:
+            await self._graph.call(_SET_DEFAULTS, request)
+        except Bug as error:
+            raise refusal(error, "access-policies-in-force") from None
 
     async def access_policies(self) -> tuple[AccessPolicy, ...]:
         """All Conditional Access policies. Raises MissingLicence without Entra ID P1.

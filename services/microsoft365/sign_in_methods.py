@@ -11,6 +11,7 @@ from kiota_abstractions.method import Method
 
 from services.errors import Bug, Conflict
 from services.microsoft365.graph import Graph, Json
+from services.microsoft365.graph_errors import refusal
 from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
 from services.microsoft365.reading import flag, kind, moment, number, text, texts
 from services.secrets import Secret
@@ -155,11 +156,8 @@ class SignInMethods:
         where = self._authentication(object_id).temporary_access_pass_methods
         try:
             answer = await self._graph.call(_CREATE_PASS, self._graph.request(Method.POST, where, body=body))
-        except Bug as error:
-            if error.data.get("status") != 400:
-                raise
-            # The policy is off, leaves this person out, or allows no such lifetime; Graph has no code for it.
-            raise Conflict(**{**error.data, "reason": "temporary-access-pass-not-allowed"}) from None
+        except Bug as error:  # the policy is off, leaves this person out, or allows no such lifetime
+            raise refusal(error, "temporary-access-pass-not-allowed") from None
         return AccessPass(
             id=text(answer.body, "id"),
             code=Secret(text(answer.body, "temporaryAccessPass")),

@@ -74,6 +74,8 @@ def _reasons_in(path: Path) -> Iterator[tuple[str, str]]:
             for keyword in node.keywords:
                 if keyword.arg == "reason" and isinstance(keyword.value, ast.Constant):
                     yield node.func.id, str(keyword.value.value)
+            if node.func.id == "refusal" and isinstance(node.args[-1], ast.Constant):
+                yield "Conflict", str(node.args[-1].value)
 
 
 def test_every_reason_that_the_code_gives_has_a_sentence() -> None:

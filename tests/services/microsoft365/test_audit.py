@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from services.errors import UnknownOutcome
+from services.errors import Bug, UnknownOutcome
 from services.microsoft365.audit import Audit
 from tests.services.microsoft365.graph_bench import GraphBench, error, page
 
@@ -36,7 +36,7 @@ CHANGE = {
 
 @pytest.fixture
 def audit(wire: GraphBench) -> Audit:
-    return Audit(wire.graph)
+    return Audit(wire.graph, clock=lambda: UNTIL)
 
 
 async def test_changes_are_read_by_who_made_them_and_by_what_they_touched(wire: GraphBench, audit: Audit) -> None:
@@ -92,3 +92,24 @@ async def test_a_query_whose_fate_is_unknown_is_found_by_its_name(wire: GraphBen
     assert found is not None
     assert found.id == "q1"
     assert await audit.find("IR-18") is None
+
+
+async def test_a_free_tenant_is_asked_for_the_week_that_it_keeps(wire: GraphBench, audit: Audit) -> None:
+    wire.replies = [error(400, "BadRequest", "Minimum date is 2026-11-18"), page(CHANGE)]
+    found = await audit.changes_by("u1", UNTIL - timedelta(days=20), 10)
+    assert len(found) == 1
+    assert not found.complete
+    assert wire.last.url.params["$filter"].startswith("activityDateTime ge 2026-11-18T01:00:00Z")
+
+
+async def test_another_fault_is_not_taken_for_a_free_tenant(wire: GraphBench, audit: Audit) -> None:
+    wire.replies = [error(400, "BadRequest", "Invalid filter")]
+    with pytest.raises(Bug):
+        await audit.changes_by("u1", UNTIL - timedelta(days=2), 10)
+    assert len(wire.requests) == 1
+
+
+async def test_what_the_log_no_longer_keeps_makes_the_list_incomplete(wire: GraphBench, audit: Audit) -> None:
+    wire.replies = [page(CHANGE)]
+    assert not (await audit.changes_of("u1", UNTIL - timedelta(days=32), 10)).complete
+    assert (await audit.changes_of("u1", UNTIL - timedelta(days=29), 10)).complete

@@ -3,8 +3,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from services.errors import Conflict
 from services.microsoft365.licences import Licences
-from tests.services.microsoft365.graph_bench import GraphBench, page
+from tests.services.microsoft365.graph_bench import GraphBench, error, page
 
 
 def sku(name: str, *plans: str, status: str = "Enabled", bought: int = 10, used: int = 4) -> dict[str, object]:
@@ -64,3 +65,10 @@ async def test_a_licence_is_given_with_both_lists(wire: GraphBench, licences: Li
         "addLicenses": [{"skuId": "06ebc4ee-1bb5-47dd-8120-11324bc54e06", "disabledPlans": []}],
         "removeLicenses": [],
     }
+
+
+async def test_a_licence_that_cannot_be_given_says_so(wire: GraphBench, licences: Licences) -> None:
+    wire.replies = [error(400, "Request_BadRequest", "Subscription does not have any available licenses.")]
+    with pytest.raises(Conflict) as caught:
+        await licences.assign("u1", "06ebc4ee-1bb5-47dd-8120-11324bc54e06")
+    assert caught.value.data["reason"] == "licence-not-given"

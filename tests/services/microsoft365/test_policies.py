@@ -3,8 +3,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from services.errors import Conflict
 from services.microsoft365.policies import REPORT_ONLY, Policies
-from tests.services.microsoft365.graph_bench import EMPTY, GraphBench, page
+from tests.services.microsoft365.graph_bench import EMPTY, GraphBench, error, page
 
 POLICY = {
     "id": "p1",
@@ -68,3 +69,10 @@ async def test_per_user_mfa_is_set_in_beta(wire: GraphBench, policies: Policies)
     await policies.set_per_user_mfa("u1", "enforced")
     assert wire.paths == ["PATCH /beta/users/u1/authentication/requirements"]
     assert wire.body() == {"perUserMfaState": "enforced"}
+
+
+async def test_security_defaults_and_access_policies_do_not_go_together(wire: GraphBench, policies: Policies) -> None:
+    wire.replies = [error(400, "BadRequest", "There are active Conditional Access policies in this tenant.")]
+    with pytest.raises(Conflict) as caught:
+        await policies.set_security_defaults(enabled=True)
+    assert caught.value.data["reason"] == "access-policies-in-force"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -26,7 +26,7 @@ ENTRY = {
 
 @pytest.fixture
 def sign_ins(wire: GraphBench) -> SignIns:
-    return SignIns(wire.graph)
+    return SignIns(wire.graph, clock=lambda: SINCE + timedelta(days=7))
 
 
 async def test_sign_ins_are_read_as_plain_values(wire: GraphBench, sign_ins: SignIns) -> None:
@@ -62,3 +62,9 @@ async def test_sign_ins_are_confirmed_as_the_intruders(wire: GraphBench, sign_in
     wire.replies = [EMPTY]
     await sign_ins.confirm_compromised(["s1", "s2"])
     assert wire.body() == {"requestIds": ["s1", "s2"]}
+
+
+async def test_what_the_log_no_longer_keeps_makes_the_list_incomplete(wire: GraphBench, sign_ins: SignIns) -> None:
+    wire.replies = [page(ENTRY)]
+    assert (await sign_ins.with_tokens("u1", SINCE, 10)).complete
+    assert not (await sign_ins.with_tokens("u1", SINCE - timedelta(days=30), 10)).complete
