@@ -1,0 +1,226 @@
+"""What holds for every step of the playbook, whichever they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.access import POLICY, Permission
+from services.incidents.model import Phase
+from services.incidents.subjects import recognise
+from services.microsoft365 import Microsoft365, Tokens, open_microsoft365
+from services.playbook import BY_ID, STEPS
+from services.playbook.step import Context, NoUndo, Plan, Risk, State, Step, Undo
+from services.settings import Settings
+from simulator.journal import Entry
+from simulator.permissions import KNOWN
+from simulator.server import Simulator
+
+ROOT = Path(__file__).resolve().parents[3]
+CONTRACT = ROOT.parent / "shared" / "contracts" / "graph-openapi-slice.json"
+CHANGING = [step for step in STEPS if step.risk is not Risk.READ]
+CAST = ("megan", "isaiah", "patti", "ravi_fabrikam.com#EXT#@contoso.onmicrosoft.com", "invoices")
+
+# Requests that only read, whatever their method.
+READING = re.compile(r"/(checkMemberGroups|getMemberGroups|\$batch|token|getByIds|microsoft\.graph\.security\.run\w+)$")
+EXCHANGE_READS = re.compile(r"^(Get|Search|Test)-")
+
+
+def each(steps: tuple[Step, ...] | list[Step]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("step", steps, ids=lambda step: step.id)
+
+
+def test_ids_are_unique_and_of_one_form() -> None:
+    assert max(Counter(step.id for step in STEPS).values()) == 1
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", step.id) for step in STEPS)
+    assert list(BY_ID.values()) == list(STEPS)
+
+
+def test_phases_come_in_the_playbooks_order() -> None:
+    order = [phase for phase in (Phase.PREPARE, Phase.LOCK) if any(step.phase is phase for step in STEPS)]
+    first = [next(index for index, step in enumerate(STEPS) if step.phase is phase) for phase in order]
+    assert first == sorted(first)
+
+
+@each(STEPS)
+def test_a_step_lives_in_the_file_of_its_name(step: Step) -> None:
+    assert (ROOT / "services" / "playbook" / f"{step.id.replace('-', '_')}.py").is_file()
+
+
+@each(STEPS)
+def test_a_step_says_what_people_must_know(step: Step) -> None:
+    for text in (step.title, step.why):
+        assert text
+        assert text.strip() == text
+    assert len(step.title) <= 45
+    assert step.why.endswith(".")
+    assert step.reads
+    assert set(step.seed) <= set(range(1, 17))
+    assert bool(step.changes) is (step.risk is not Risk.READ)
+    assert any(step.may_run in allowed for allowed in POLICY.values())
+    assert step.may_run in {Permission.INCIDENT_OPEN, Permission.ACCOUNT_CONTAIN} or step.risk is Risk.READ
+
+
+@each(STEPS)
+def test_a_step_has_an_undo_or_an_honest_reason(step: Step) -> None:
+    if isinstance(step.undo, NoUndo):
+        assert step.undo.reason.endswith(".")
+        assert len(step.undo.reason) > 10
+    else:
+        assert isinstance(step.undo, Undo)
+        assert step.undo.note.endswith(".")
+        assert step.risk is not Risk.READ
+
+
+@each(STEPS)
+def test_a_step_needs_permissions_that_exist(step: Step) -> None:
+    assert set(step.needs) <= set(KNOWN)
+    assert len(set(step.needs)) == len(step.needs)
+
+
+def test_the_permissions_are_those_of_the_documented_interface() -> None:
+    if not CONTRACT.exists():
+        pytest.skip("the documented interface (../shared/contracts) is not here")
+    text = CONTRACT.read_text(encoding="utf-8")
+    documented = set(re.findall(r"[A-Z][A-Za-z-]+(?:\.[A-Za-z]+)+", text))
+    if "User.Read.All" not in documented:
+        pytest.skip("the documented interface names no permissions")
+    needed = {name for step in STEPS for name in step.needs}
+    assert {name for name in needed if name not in documented} == set()
+
+
+@asynccontextmanager
+async def _tenant(sim: Simulator) -> AsyncIterator[tuple[Microsoft365, Settings]]:
+    values = {name.removeprefix("IRBOT_").lower(): value for name, value in sim.environment().items()}
+    settings = Settings(**values)  # type: ignore[arg-type]  # pydantic reads the texts
+    tokens = Tokens(settings)
+    m365 = await open_microsoft365(settings, tokens)
+    yield m365, settings
+    await m365.close()
+    await tokens.close()
+
+
+async def _context(m365: Microsoft365, settings: Settings, object_id: str) -> Context:
+    subject, account = await recognise(m365, settings, object_id)
+    now = datetime.now(UTC)
+    return Context(m365, settings, subject, account, now, now - timedelta(days=settings.look_back_days), now)
+
+
+def _writes(entries: list[Entry]) -> list[str]:
+    wrote = []
+    for entry in entries:
+        if entry.service == "graph" and entry.method != "GET" and not READING.search(entry.path):
+            wrote.append(f"{entry.method} {entry.path}")
+        if entry.service == "exchange":
+            cmdlet = str(((entry.body or {}).get("CmdletInput") or {}).get("CmdletName", ""))
+            if not EXCHANGE_READS.match(cmdlet):
+                wrote.append(cmdlet or entry.path)
+    return wrote
+
+
+async def test_plans_only_read_whoever_it_is_about(sim: Simulator) -> None:
+    tenant = sim.world.tenant
+    async with _tenant(sim) as (m365, settings):
+        for who in CAST:
+            ctx = await _context(m365, settings, tenant.user(who).id)
+            before = len(tenant.changes)
+            for step in STEPS:
+                sim.world.journal.clear()
+                plan = await step.plan(ctx)
+                assert plan.settled or plan.changes, f"{step.id} says nothing of {who}"
+                assert _writes(sim.world.journal.entries()) == [], f"{step.id} writes when it plans for {who}"
+                assert plan.settled is None or plan.settled.reason or step.risk is Risk.READ
+                json.dumps(plan.to_json())
+            assert len(tenant.changes) == before
+
+
+async def test_two_plans_of_an_unchanged_account_are_the_same(sim: Simulator) -> None:
+    async with _tenant(sim) as (m365, settings):
+        ctx = await _context(m365, settings, sim.world.tenant.user("megan").id)
+        for step in STEPS:
+            assert (await step.plan(ctx)).same_changes(await step.plan(ctx)), step.id
+
+
+def test_a_write_would_be_noticed() -> None:
+    now = datetime.now(UTC)
+    patch = Entry(1, "graph", "PATCH", "/v1.0/users/x", {}, {}, now, now)
+    check = replace(patch, method="POST", path="/v1.0/users/x/checkMemberGroups")
+    revoke = replace(patch, method="POST", path="/v1.0/users/x/revokeSignInSessions")
+    remove = replace(patch, service="exchange", method="POST", body={"CmdletInput": {"CmdletName": "Remove-InboxRule"}})
+    look = replace(patch, service="exchange", method="POST", body={"CmdletInput": {"CmdletName": "Get-InboxRule"}})
+    assert _writes([patch, check, revoke, remove, look]) == [
+        "PATCH /v1.0/users/x",
+        "POST /v1.0/users/x/revokeSignInSessions",
+        "Remove-InboxRule",
+    ]
+
+
+@each(CHANGING)
+async def test_a_step_shows_what_it_did_and_doing_it_twice_is_doing_it_once(sim: Simulator, step: Step) -> None:
+    assert step.apply is not None
+    assert step.verify is not None
+    async with _tenant(sim) as (m365, settings):
+        megan = sim.world.tenant.user("megan")
+        ctx = await _context(m365, settings, megan.id)
+        plan = await step.plan(ctx)
+        for change in plan.changes:
+            await step.apply(ctx, change)
+            assert await step.verify(ctx, change), f"{step.id} does not show {change.item}"
+        once = _picture(sim)
+        for change in plan.changes:
+            await step.apply(ctx, change)
+            assert await step.verify(ctx, change)
+        assert _picture(sim) == once
+        again = await step.plan(await _context(m365, settings, megan.id))
+        assert not again.changes or again.same_changes(plan)
+
+
+@each(STEPS)
+async def test_a_step_works_with_exactly_the_permissions_that_it_declares(sim: Simulator, step: Step) -> None:
+    async with _tenant(sim) as (m365, settings):
+        ctx = await _context(m365, settings, sim.world.tenant.user("megan").id)
+        sim.world.bot.permissions = set(step.needs)
+        plan = await step.plan(ctx)
+        assert plan.settled is None or plan.settled.state is State.DONE, plan.settled
+        for change in plan.changes:
+            assert step.apply is not None
+            assert step.verify is not None
+            await step.apply(ctx, change)
+            assert await step.verify(ctx, change)
+
+
+@each([step for step in CHANGING if isinstance(step.undo, Undo)])
+async def test_an_undo_puts_back_what_was_there_twice_as_once(sim: Simulator, step: Step) -> None:
+    assert step.apply is not None
+    assert isinstance(step.undo, Undo)
+    async with _tenant(sim) as (m365, settings):
+        megan = sim.world.tenant.user("megan")
+        ctx = await _context(m365, settings, megan.id)
+        plan: Plan = await step.plan(ctx)
+        before = _picture(sim)
+        for change in plan.changes:
+            await step.apply(ctx, change)
+        for _ in range(2):
+            for change in plan.changes:
+                back = replace(change, before=change.after, after=change.before)
+                await step.undo.apply(ctx, back)
+                assert await step.undo.verify(ctx, back)
+        if plan.changes:
+            assert _picture(sim) == before
+
+
+def _picture(sim: Simulator) -> str:
+    """The account as it is, without the moments and numbers that each repetition moves."""
+    megan = sim.world.tenant.user("megan")
+    moving = {"signInSessionsValidFromDateTime", "lastPasswordChangeDateTime"}
+    kept = {name: value for name, value in megan.properties.items() if name not in moving}
+    sessions = [(session.id, session.revoked_at is None) for session in megan.sessions]
+    return json.dumps([kept, sessions, megan.methods, megan.rules, megan.mailbox_settings], default=str, sort_keys=True)
