@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     login_url: str = ""
     graph_url: str = ""
     exchange_url: str = ""
+    exchange_powershell_domain: str = ""  # contoso.onmicrosoft.com: by Microsoft's PowerShell module; empty: HTTPS
     bot_openid_url: str = ""
     bot_issuer: str = ""
     bot_scope: str = ""

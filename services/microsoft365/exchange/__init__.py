@@ -30,6 +30,7 @@ from services.microsoft365.exchange import (
 )
 from services.microsoft365.exchange.backend import ExchangeBackend
 from services.microsoft365.exchange.operations import ALL, Effect, Operation
+from services.microsoft365.exchange.powershell import PowerShellBackend
 from services.microsoft365.exchange.rest import RestBackend, TokenSource
 from services.settings import Settings
 
@@ -61,5 +62,7 @@ __all__ = [
 
 
 def backend(settings: Settings, tokens: TokenSource) -> ExchangeBackend:
-    """The way to Exchange that the settings choose."""
+    """The way to Exchange that the settings choose: HTTPS, or Microsoft's PowerShell module. Sends nothing yet."""
+    if settings.exchange_powershell_domain:
+        return PowerShellBackend(settings, settings.exchange_powershell_domain)
     return RestBackend(settings, tokens)

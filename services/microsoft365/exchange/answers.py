@@ -89,11 +89,16 @@ def parse_page(body: Any, operation: str) -> Page:
     link = body.get("@odata.nextLink")
     return Page(
         tuple({name: value for name, value in row.items() if "@" not in name} for row in rows),
-        tuple(str(warning) for warning in body.get("@adminapi.warnings") or ()),
+        tuple(str(warning) for warning in _items(body.get("@adminapi.warnings"))),
         str(link) if link else None,
         "@adminapi.confirmationmessage" in body,
-        tuple(_error_text(error) for error in body.get("@adminapi.errors") or ()),
+        tuple(_error_text(error) for error in _items(body.get("@adminapi.errors"))),
     )
+
+
+def _items(value: Any) -> list[Any]:
+    """A list, whether several came, one, or none."""
+    return value if isinstance(value, list) else [] if value in (None, "") else [value]
 
 
 def _error_text(error: Any) -> str:
@@ -194,6 +199,8 @@ def problem(
         return Throttled(retry_after, **data)
     if "surpassed the permitted limit" in refused.said:
         return Throttled(retry_after or _TRACE_PAUSE_SECONDS, **data)
+    if 300 <= refused.status < 400:
+        return UpstreamDown(**data, reason="redirected")
     if refused.status == 401:
         return AuthBroken(**data, reason="refused-token")
     if "role definition of the current user" in refused.said or refused.exception == "CmdletAccessDeniedException":

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.errors import (
     Ambiguous,
@@ -112,6 +114,8 @@ _PROXY = "Microsoft.Exchange.Management.PSDirectInvoke."
         ),
         (400, wire("|System.InvalidOperationException|Get-MessageTrace is retired"), READ, Conflict, {}),
         (429, b"", READ, Throttled, {}),
+        (302, b"", READ, UpstreamDown, {"reason": "redirected"}),
+        (307, b"", WRITE, UpstreamDown, {"reason": "redirected"}),
         (503, b"Maximum: the maximum number of concurrent requests per tenant", READ, Throttled, {}),
         (
             400,
@@ -189,3 +193,51 @@ def test_an_unreadable_success_is_an_error_and_not_an_empty_answer(body: object)
 
 def test_a_success_without_value_has_no_rows() -> None:
     assert answers.parse_page({"@adminapi.warnings": []}, "Set-X").records == ()
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+_ERROR_NAMES = st.sampled_from(
+    [
+        "error",
+        "details",
+        "innererror",
+        "internalexception",
+        "message",
+        "code",
+        "value",
+        "@adminapi.warnings",
+        "@adminapi.errors",
+    ]
+)
+_LIKE_THE_REAL_ONE = st.recursive(
+    st.none() | st.integers() | st.text(alphabet='|aE.{}"', max_size=12),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_ERROR_NAMES, inner, max_size=4),
+    max_leaves=16,
+)
+
+
+@given(
+    status=st.integers(100, 599),
+    raw=st.binary(max_size=200) | (_JSON | _LIKE_THE_REAL_ONE).map(lambda value: json.dumps(value).encode()),
+    write=st.booleans(),
+)
+def test_no_refusal_however_mangled_gets_past_our_own_errors(status: int, raw: bytes, write: bool) -> None:
+    try:
+        error = read(status, raw, WRITE if write else READ)
+    except answers.PageExpired:
+        return
+    assert isinstance(error, IRBotError)
+    json.dumps(dict(error.data))
+
+
+@given(body=_JSON | _LIKE_THE_REAL_ONE)
+def test_no_success_however_mangled_gets_past_our_own_errors(body: object) -> None:
+    try:
+        page = answers.parse_page(body, "Get-X")
+    except UpstreamDown:
+        return
+    assert all("@" not in name for row in page.records for name in row)

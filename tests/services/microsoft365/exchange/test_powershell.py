@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import services.microsoft365.exchange as exchange_package
 from services.errors import AuthBroken, IRBotError, UnknownOutcome, UpstreamDown
 from services.microsoft365.exchange.backend import ORGANISATION, ExchangeBackend
 from services.microsoft365.exchange.powershell import PowerShellBackend, powershell
@@ -16,6 +17,7 @@ from services.settings import Settings
 from simulator.exchange import parameters
 from simulator.server import Simulator
 from simulator.tokens import Audience
+from tests.services.microsoft365.exchange.conftest import IssuedTokens
 from tests.services.microsoft365.exchange.contract import ExchangeContract
 
 HERE = Path(__file__).parent
@@ -74,6 +76,12 @@ class TestPowerShell(ExchangeContract):
         backend = PowerShellBackend(_with_certificate(sim, settings), INITIAL_DOMAIN, module=module)
         yield backend
         await backend.close()
+
+
+def test_the_settings_choose_the_way(settings: Settings, tokens: IssuedTokens) -> None:
+    assert isinstance(exchange_package.backend(settings, tokens), RestBackend)
+    by_powershell = settings.model_copy(update={"exchange_powershell_domain": INITIAL_DOMAIN})
+    assert isinstance(exchange_package.backend(by_powershell, tokens), PowerShellBackend)
 
 
 # -- when the session misbehaves ---------------------------------------------------------------------------------------
