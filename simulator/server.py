@@ -12,6 +12,7 @@ from aiohttp import web
 
 from simulator import channel, control, exchange, graph, login, page
 from simulator.config import SimulatorConfig
+from simulator.control.guard import same_origin
 from simulator.gateway import middleware
 from simulator.people import ADMINISTRATORS, APPROVERS, COMMUNICATORS, RESPONDERS, VIPS
 from simulator.tokens import Audience
@@ -44,7 +45,7 @@ class Simulator:
     async def start(self) -> None:
         """Listens. Raises OSError where a wanted port is taken."""
         self._write_files()
-        main = web.Application(middlewares=[middleware(self.world)], client_max_size=_BODY_LIMIT)
+        main = web.Application(middlewares=[same_origin, middleware(self.world)], client_max_size=_BODY_LIMIT)
         for service in (graph, exchange, channel, control, page):
             main.add_routes(service.routes(self.world))
         signing_in = web.Application(middlewares=[middleware(self.world, "login")])

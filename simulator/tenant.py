@@ -370,6 +370,7 @@ class Tenant:
         error = 0 if user.enabled else 50057
         self.records.add_sign_in(user, self._now(), app=app, ip_address=ip_address, place=_city(place), error=error)
         if error:
+            self.touch()
             return None
         session = Session(secrets.token_hex(8), app, ip_address, place, self._now(), intruder)
         user.sessions.append(session)

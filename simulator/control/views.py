@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import islice
 
+from simulator.exchange import exchange_of
 from simulator.roles import NAMES
 from simulator.tenant import Json, User
 from simulator.world import World
 
 _SHOWN_CHANGES = 60
+_SHOWN_SIGN_INS = 8
 
 
 def kind_of(user: User) -> str:
@@ -42,9 +44,35 @@ def person(world: World, user: User) -> Json:
     }
 
 
+def _mailbox(world: World, user: User) -> Json | None:
+    """What matters of a mailbox when its owner's account is in foreign hands."""
+    mailbox = exchange_of(world).mailbox_of(user.id)
+    if mailbox is None:
+        return None
+    protocols = {"IMAP": "ImapEnabled", "POP": "PopEnabled", "ActiveSync": "ActiveSyncEnabled", "EWS": "EwsEnabled"}
+    return {
+        "forwarding": mailbox.settings.get("ForwardingSmtpAddress") or mailbox.settings.get("ForwardingAddress"),
+        "replies": (user.mailbox_settings.get("automaticRepliesSetting") or {}).get("status"),
+        "hidden_rules": [rule.name for rule in mailbox.rules],
+        "protocols": [name for name, key in protocols.items() if mailbox.cas.get(key)],
+    }
+
+
 def person_in_full(world: World, user: User) -> Json:
     """The row with everything behind it."""
+    records = world.tenant.records
+    sign_ins = [row for row in records.sign_ins if row["userId"] == user.id]
+    apps = world.tenant.service_principals
     return person(world, user) | {
+        "mailbox": _mailbox(world, user),
+        "risk": records.risky_users.get(user.id, {}).get("riskState"),
+        "devices": [world.tenant.devices[key].properties for key in user.device_ids if key in world.tenant.devices],
+        "consents": [
+            {"app": apps[grant["clientId"]].display_name if grant["clientId"] in apps else grant["clientId"]} | grant
+            for grant in world.tenant.permission_grants
+            if grant["principalId"] == user.id
+        ],
+        "sign_ins": sorted(sign_ins, key=lambda row: str(row["createdDateTime"]))[-_SHOWN_SIGN_INS:],
         "methods": user.methods,
         "rules": user.rules,
         "inbox": [item.to_json() for item in world.inbox.of(user.id)],

@@ -115,15 +115,24 @@
     return text.length > 120 ? text.slice(0, 117) + "…" : text;
   }
 
+  // A card's text as Teams would show it: local times, no asterisks.
+  function plainer(text) {
+    return text
+      .replace(/\{\{(DATE|TIME)\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)(?:, ?[A-Z]+)?\)\}\}/g, (whole, kind, moment) =>
+        kind === "DATE" ? new Date(moment).toLocaleDateString() : new Date(moment).toLocaleTimeString())
+      .replace(/\*\*(.+?)\*\*/g, "$1")
+      .replace(/\\([\\`*_{}[\]()#+.!|<>~-])/g, "$1");
+  }
+
   // An Adaptive Card, or anything else with text in it, as lines and buttons.
   function card(part, box) {
     if (Array.isArray(part)) { part.forEach((inner) => card(inner, box)); return; }
     if (!part || typeof part !== "object" || part.isVisible === false) return;
     if (part.type === "FactSet") {
-      for (const fact of part.facts || []) box.append(element("span", "fact", String(fact.title) + ": " + String(fact.value)));
+      for (const fact of part.facts || []) box.append(element("span", "fact", plainer(String(fact.title) + ": " + String(fact.value))));
       return;
     }
-    if (typeof part.text === "string") box.append(element("span", "fact", part.text));
+    if (typeof part.text === "string") box.append(element("span", "fact", plainer(part.text)));
     for (const inner of ["body", "items", "columns", "rows", "cells", "inlines"]) if (part[inner]) card(part[inner], box);
     for (const action of part.actions || []) box.append(element("span", "button", String(action.title || action.type)));
   }
@@ -138,10 +147,23 @@
     return box;
   }
 
-  function block(title, lines) {
+  function block(title, lines, after) {
     const list = element("ul");
     list.append(...lines);
-    return element("div", "", element("h3", "", title), lines.length ? list : element("p", "quiet", "none"));
+    return element("div", "", element("h3", "", title), lines.length ? list : element("p", "quiet", "none"), after);
+  }
+
+  // What a rule does to mail, in a few words.
+  function deeds(rule) {
+    const actions = rule.actions || {};
+    const told = [];
+    for (const name of ["forwardTo", "redirectTo", "forwardAsAttachmentTo"]) {
+      const addresses = (actions[name] || []).map((each) => each.emailAddress && each.emailAddress.address);
+      if (addresses.length) told.push("sends to " + addresses.join(", "));
+    }
+    if (actions.delete || actions.permanentDelete) told.push("deletes");
+    if (actions.moveToFolder) told.push("moves away");
+    return told.length ? element("div", "quiet", told.join("; ")) : null;
   }
 
   async function details(id, columns) {
@@ -155,13 +177,33 @@
     });
     const methods = person.methods.map((method) => element("li", "", method["@odata.type"].replace("#microsoft.graph.", "").replace("AuthenticationMethod", "") +
       (method.displayName || method.phoneNumber || method.emailAddress ? ": " + (method.displayName || method.phoneNumber || method.emailAddress) : "")));
-    const rules = person.rules.map((rule) => element("li", "", rule.displayName + (rule.isEnabled ? "" : " (off)")));
+    const rules = person.rules.map((rule) => element("li", "", (rule.displayName || "(no name)") + (rule.isEnabled ? "" : " (off)"), deeds(rule)));
+    const box = person.mailbox;
+    if (box) for (const name of box.hidden_rules) rules.push(element("li", "intruder", (name || "(no name)") + " (hidden)"));
+    const mailbox = !box ? [] : [
+      element("li", box.forwarding ? "intruder" : "", "Forwarding: " + (box.forwarding || "off")),
+      element("li", "", "Automatic replies: " + (box.replies || "off")),
+      element("li", "", "Protocols: " + (box.protocols.join(", ") || "none")),
+    ];
+    const signIns = person.sign_ins.slice().reverse().map((row) => element("li", row.status.errorCode ? "blocked" : "",
+      clock(row.createdDateTime), " " + row.appDisplayName + ", " + row.location.city + " (" + row.ipAddress + ")" +
+      (row.status.errorCode ? " – refused " + row.status.errorCode : "") + (row.isInteractive ? "" : " – token")));
+    const devices = person.devices.map((device) => element("li", device.accountEnabled ? "" : "blocked",
+      device.displayName + ", " + device.operatingSystem + (device.accountEnabled ? "" : " (switched off)")));
+    const consents = person.consents.map((grant) => element("li", "", grant.app + ": " + grant.scope));
+    const tryIn = element("button", "", "The intruder tries to sign in");
+    tryIn.type = "button";
+    tryIn.addEventListener("click", async () => {
+      const answer = await turn("/users/" + encodeURIComponent(id) + "/sign-in?intruder=true");
+      if (answer) tell(answer.signed_in ? "The intruder is in." : "Sign-in was refused: the account is blocked.");
+    });
     const past = person.changes.slice(-12).reverse().map(changeLine);
     const inbox = element("div", "", element("h3", "", "Received"));
     inbox.append(...(person.inbox.length ? person.inbox.slice(-30).reverse().map(message) : [element("p", "quiet", "nothing")]));
     const cell = element("td", "details", element("div", "",
-      block("Sessions", sessions), block("Sign-in methods", methods), block("Inbox rules", rules),
-      block("Groups", person.groups.map((group) => element("li", "", group))), block("Changes", past), inbox));
+      block("Sessions", sessions, tryIn), inbox, block("Sign-ins", signIns), block("Sign-in methods", methods),
+      block("Mailbox", mailbox), block("Inbox rules", rules), block("Devices", devices), block("App consents", consents),
+      block("Groups", person.groups.map((group) => element("li", "", group))), block("Changes", past)));
     cell.colSpan = columns;
     return element("tr", "", cell);
   }
@@ -172,6 +214,8 @@
     const facts = [["Time", new Date(tenant.now).toLocaleString()], ["People", tenant.count], ["Answers", tenant.latency === "none" ? "at once" : tenant.latency], ["Faults set", tenant.faults]];
     document.getElementById("facts").replaceChildren(...facts.map(([name, value]) => element("div", "", element("dt", "", name), element("dd", "", String(value)))));
     document.getElementById("shown").textContent = tenant.people.length < tenant.count ? tenant.people.length + " of " + tenant.count + " shown" : "";
+    const chosen = document.getElementById("latency");
+    if (document.activeElement !== chosen) chosen.value = tenant.latency;
     const rows = [];
     for (const person of tenant.people) {
       rows.push(row(person));
@@ -216,6 +260,42 @@
       busy = false;
     }
   }
+
+  const faults = {
+    busy: { service: "graph", method: "PATCH", status: 503, code: "serviceNotAvailable" },
+    throttled: { service: "graph", status: 429, code: "TooManyRequests", retry_after: 5 },
+    silent: { service: "graph", method: "PATCH", kind: "drop", when: "after" },
+    gateway: { service: "graph", kind: "html502" },
+    exchange: { service: "exchange", status: 503, code: "ServerBusyException" },
+  };
+
+  function tell(text) {
+    document.getElementById("told").textContent = text;
+  }
+
+  async function turn(path, body, method) {
+    const answer = await fetch("/_control" + path, {
+      method: method || "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body || {}),
+    }).catch(() => null);
+    if (!answer || !answer.ok) { tell("That did not work."); return null; }
+    tell("Done.");
+    version = null;
+    refresh();
+    return answer.json();
+  }
+
+  const deedOf = {
+    fault: () => turn("/faults", faults[document.getElementById("fault").value]),
+    clear: () => turn("/faults", {}, "DELETE"),
+    hour: () => turn("/clock", { seconds: 3600 }),
+    sync: () => turn("/sync"),
+    reset: () => { open = null; last.clear(); seen.clear(); first = true; return turn("/reset"); },
+  };
+  document.getElementById("knobs").addEventListener("click", (event) => {
+    const name = event.target.dataset ? event.target.dataset.do : undefined;
+    if (name) deedOf[name]();
+  });
+  document.getElementById("latency").addEventListener("change", (event) => turn("/latency", { profile: event.target.value }));
 
   sought.addEventListener("input", () => { question = sought.value.trim(); version = null; refresh(); });
   setInterval(() => { if (!document.hidden) refresh(); }, pause);

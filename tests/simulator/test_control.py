@@ -98,6 +98,13 @@ async def test_senseless_requests_are_refused(control: Control, path: str, body:
     assert (await control("POST", path, body))[0] == 400
 
 
+async def test_pages_from_elsewhere_turn_nothing(sim: Simulator, control: Control) -> None:
+    url = f"{sim.url}/_control/clock"
+    for origin, status in (("https://evil.example", 403), ("null", 403), (sim.url, 200)):
+        async with control.session.post(url, json={"seconds": 1}, headers={"Origin": origin}) as answer:
+            assert answer.status == status
+
+
 async def test_knobs_turn(sim: Simulator, control: Control) -> None:
     world = sim.world
     assert (await control("POST", "/latency", {"profile": "slow:3"}))[1]["profile"] == "slow:3"

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from simulator.exchange import exchange_of
 from simulator.server import Simulator
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -25,7 +26,7 @@ async def test_the_page_is_self_contained(sim: Simulator) -> None:
                 assert "http://" not in text
                 assert "https://" not in text
                 assert "innerHTML" not in text
-                assert len(text) < 20_000
+                assert len(text) < 25_000
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ async def test_what_a_person_received_is_text_and_never_markup(sim: Simulator, b
         "type": "AdaptiveCard",
         "body": [
             {"type": "TextBlock", "text": "<img src=x onerror=\"document.title='hacked'\">"},
+            {"type": "TextBlock", "text": "**Opened** {{DATE(2026-11-25T10:00:00Z, SHORT)}} by O\\'Neil\\_x"},
             {"type": "FactSet", "facts": [{"title": "Account", "value": "<b>Megan</b>"}]},
         ],
         "actions": [{"type": "Action.Execute", "title": "Approve"}],
@@ -80,8 +82,52 @@ async def test_what_a_person_received_is_text_and_never_markup(sim: Simulator, b
     assert "<img src=x" in shown
     assert "Account: <b>Megan</b>" in shown
     assert "Approve" in shown
+    assert "Opened" in shown
+    assert "**" not in shown
+    assert "{{" not in shown
+    assert "Neil_x" in shown
     assert "hacked" not in await browser_page.title()
     assert await browser_page.locator("main img, main script").count() == 0
+
+
+async def test_knobs_are_turned_on_the_page(sim: Simulator, browser_page: Any) -> None:
+    megan = sim.world.tenant.user("megan")
+    sim.world.tenant.change(megan, {"accountEnabled": False}, "t")
+    await browser_page.click("#knobs summary")
+    await browser_page.select_option("#fault", "silent")
+    await browser_page.click("[data-do=fault]")
+    await browser_page.wait_for_selector("#told:has-text('Done.')")
+    [fault] = sim.world.faults.waiting()
+    assert (fault.kind, fault.when, fault.method) == ("drop", "after", "PATCH")
+    await browser_page.select_option("#latency", "slow:20")
+    await browser_page.wait_for_selector("#facts:has-text('slow:20')")
+    assert sim.world.latency.name == "slow:20"
+    await browser_page.locator(f"tr.person[data-person='{megan.id}']").click()
+    await browser_page.click("text=The intruder tries to sign in")
+    await browser_page.wait_for_selector("#told:has-text('refused')")
+    before = sim.world.clock.now()
+    await browser_page.click("[data-do=hour]")
+    await browser_page.wait_for_selector("#told:has-text('Done.')")
+    assert (sim.world.clock.now() - before).total_seconds() > 3500
+    await browser_page.click("[data-do=reset]")
+    await browser_page.wait_for_selector("#facts:has-text('at once')")
+    assert sim.world.tenant.user("megan").enabled
+    assert sim.world.faults.waiting() == []
+
+
+async def test_a_persons_mailbox_and_rules_are_shown(sim: Simulator, browser_page: Any) -> None:
+    megan = sim.world.tenant.user("megan")
+    address = {"emailAddress": {"address": "drop@evil.example"}}
+    megan.rules.append({"id": "1", "displayName": ".", "isEnabled": True, "actions": {"forwardTo": [address]}})
+    mailbox = exchange_of(sim.world).mailbox("megan")
+    mailbox.settings["ForwardingSmtpAddress"] = "smtp:drop@evil.example"
+    mailbox.add_rule("..", hidden=True)
+    await browser_page.locator(f"tr.person[data-person='{megan.id}']").click()
+    await browser_page.wait_for_selector("td.details")
+    text = await browser_page.locator("td.details").inner_text()
+    assert "sends to drop@evil.example" in text
+    assert "Forwarding: smtp:drop@evil.example" in text
+    assert ".. (hidden)" in text
 
 
 async def test_people_are_found_by_name(browser_page: Any) -> None:
