@@ -10,7 +10,7 @@ from collections.abc import Callable
 from simulator import emulator
 from simulator.channel.teams import CHANNEL_NAME
 from simulator.config import SimulatorConfig
-from simulator.emulator import EmulatorFailed, EmulatorUnavailable
+from simulator.emulator import EmulatorFailed, EmulatorUnavailable, free_port
 from simulator.stage import Stage, StageFailed
 
 RESPONDER, APPROVER = "alex", "adele"
@@ -61,7 +61,7 @@ async def _run() -> int:
     try:
         await _check_emulator()
         _say("Starting the simulated company, the bot and two Teams windows ...")
-        async with Stage(people=(RESPONDER, APPROVER), config=SimulatorConfig(latency="realistic")) as stage:
+        async with _stage() as stage:
             _say(
                 _ADDRESSES.format(
                     responder=stage.windows[RESPONDER].url,
@@ -83,6 +83,16 @@ async def _run() -> int:
             raise
         _say("Stopped.")
         return 0
+
+
+def _stage() -> Stage:
+    """The same ports each time, so that bookmarks stay good; where one is taken, the next free one."""
+    try:
+        page = free_port(3990)
+        config = SimulatorConfig(latency="realistic", port=page, login_port=free_port(page + 1))
+        return Stage(people=(RESPONDER, APPROVER), config=config, bot_port=free_port(3978))
+    except OSError as error:
+        raise StageFailed(str(error)) from error
 
 
 async def _check_emulator() -> None:

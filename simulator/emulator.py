@@ -338,6 +338,13 @@ def free_port(first: int, count: int = 200) -> int:
     raise OSError(f"No free port between {first} and {first + count - 1}.")
 
 
+def any_free_port() -> int:
+    """A port that nobody listens on; the system does not give it away again soon."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _interfaces() -> Iterator[tuple[socket.AddressFamily, str]]:
     yield socket.AF_INET, "0.0.0.0"  # the emulator listens on every interface
     yield socket.AF_INET, "127.0.0.1"

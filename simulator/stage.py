@@ -22,16 +22,12 @@ import aiohttp
 
 from simulator.channel.teams import Teams, teams_of
 from simulator.config import SimulatorConfig
-from simulator.emulator import Emulator, free_port, seat
+from simulator.emulator import Emulator, any_free_port, seat
 from simulator.server import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 BOT = (sys.executable, str(ROOT / "app.py"), "run")
 
-_BOT_PORT = 3978
-_PAGE_PORT = 3990
-_LOGIN_PORT = 3995
-_EMULATOR_PORT = 56150
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 
@@ -138,15 +134,21 @@ class BotProcess:
 class Stage:
     """`async with Stage(people=("alex", "adele")) as stage:` starts all of it and stops all of it, whatever happens.
 
-    Ports that are taken are passed over for the next free ones.
+    `bot_port` 0 takes a free port, as the ports of the simulator's configuration do.
     """
 
     def __init__(
-        self, *, people: Sequence[str] = (), config: SimulatorConfig | None = None, bot: Sequence[str] = BOT
+        self,
+        *,
+        people: Sequence[str] = (),
+        config: SimulatorConfig | None = None,
+        bot: Sequence[str] = BOT,
+        bot_port: int = 0,
     ) -> None:
         self._people = tuple(people)
         self._config = config or SimulatorConfig()
         self._command = tuple(bot)
+        self._bot_port = bot_port
         self._open = AsyncExitStack()
         self.windows: dict[str, Emulator] = {}
         self.simulator: Simulator
@@ -176,15 +178,8 @@ class Stage:
     async def _start(self) -> None:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="irbot-stage-"))
         self._open.push_async_callback(asyncio.to_thread, shutil.rmtree, folder, ignore_errors=True)
-        bot_port = free_port(_BOT_PORT)
-        page_port = self._config.port or free_port(_PAGE_PORT)
-        login_port = self._config.login_port or free_port(max(_LOGIN_PORT, page_port + 1))
-        config = replace(
-            self._config,
-            port=page_port,
-            login_port=login_port,
-            bot_url=f"http://127.0.0.1:{bot_port}/api/messages",
-        )
+        bot_port = self._bot_port or any_free_port()
+        config = replace(self._config, bot_url=f"http://127.0.0.1:{bot_port}/api/messages")
         self.simulator = await self._open.enter_async_context(Simulator(config))
         self.bot = BotProcess(self._command, self.simulator.environment(), bot_port, folder)
         self._open.push_async_callback(self.bot.stop)
@@ -194,7 +189,7 @@ class Stage:
 
     async def seat(self, who: str) -> Emulator:
         """Opens a Teams window for one more person, by first name. Raises EmulatorUnavailable or EmulatorFailed."""
-        emulator = await seat(self.teams, who, first_port=_EMULATOR_PORT)
+        emulator = await seat(self.teams, who)
         self._open.push_async_callback(emulator.stop)
         self.windows[who] = emulator
         return emulator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from typing import NoReturn
@@ -37,7 +38,6 @@ def _why_no_emulator() -> str | None:
 
 def need_chromium() -> str:
     """The path of a Chromium-like browser."""
-    try:
+    with contextlib.suppress(CannotDrawError):
         return find_browser()
-    except CannotDrawError:
-        go_without("There is no Chromium, Chrome or Edge.")
+    go_without("There is no Chromium, Chrome or Edge.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -82,11 +84,23 @@ def opens(url: str) -> bool:
         return False
 
 
-def test_the_demo_prints_addresses_that_open_and_ends_with_ctrl_c(demo: Demo) -> None:
+@pytest.fixture
+def taken_ports() -> Iterator[set[int]]:
+    """The ports that the demo likes best, all of them taken."""
+    ports = {3978, 3990, 3991, 56150, 56151}
+    with contextlib.ExitStack() as listeners:
+        for port in ports:
+            with contextlib.suppress(OSError):  # somebody else has it: as good
+                listeners.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield ports
+
+
+def test_the_demo_prints_addresses_that_open_and_ends_with_ctrl_c(taken_ports: set[int], demo: Demo) -> None:
     demo.wait_until_it_says("Ctrl-C stops everything")
 
     addresses = re.findall(r"http://\S+", demo.said)
     assert len(addresses) == 3
+    assert {int(url.rpartition(":")[2]) for url in addresses} & taken_ports == set()
     assert [url for url in addresses if not opens(url)] == []
     assert "@IRBot compromise megan@contoso.com" in demo.said
 

@@ -14,7 +14,7 @@ from tests.e2e.window import PersonAtTeams
 
 pytestmark = pytest.mark.e2e
 
-LOCKED = re.compile("Keep the account locked")
+LOCKED = re.compile(r"✓\s*Locked")
 
 
 class Before:
