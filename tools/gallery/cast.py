@@ -39,7 +39,9 @@ LOCK_NOW = button("Lock now", "confirm", ButtonStyle.DESTRUCTIVE)
 APPROVE = button("Approve", "approve", ButtonStyle.POSITIVE)
 REFUSE = button("Refuse", "refuse")
 CANCEL = button("Cancel", "cancel")
-UNDO = button("Undo…", "undo")
+EVICT = button("Remove what they left…", "evict.review", ButtonStyle.POSITIVE)
+LOOK_AGAIN = button("Look again", "look.again")
+UNDO = button("Undo…", "undo.review")
 REFRESH = button("Refresh", "refresh")
 
 MEGAN = PersonLine(

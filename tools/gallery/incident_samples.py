@@ -5,11 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from cards.views import ApprovalBox, ApprovalView, ChangeLine, IncidentView, PersonLine, StepLine, Tone
+from cards.views import (
+    ApprovalBox,
+    ApprovalView,
+    ButtonStyle,
+    ChangeLine,
+    FindingLine,
+    IncidentView,
+    PersonLine,
+    PlanCardView,
+    PlanGroup,
+    PlanItem,
+    StepLine,
+    Tone,
+)
 from tools.gallery.cast import (
     APPROVE,
     BARE,
     CANCEL,
+    EVICT,
     HOSTILE,
     ISAIAH,
     LARGE_PERSON,
@@ -17,6 +31,7 @@ from tools.gallery.cast import (
     LOCK_NOW,
     LONG,
     LONG_NAME,
+    LOOK_AGAIN,
     MEGAN,
     OPENED,
     PATTI,
@@ -27,6 +42,7 @@ from tools.gallery.cast import (
     G,
     N,
     W,
+    button,
     object_id,
 )
 
@@ -112,6 +128,83 @@ LARGE_APPROVAL = ApprovalBox(
     waiting_for=tuple(f"{LONG_NAME[:60]} {number}" for number in range(25)),
 )
 
+FINDINGS = (
+    FindingLine(
+        "alarm",
+        A,
+        "An inbox rule hides mail about invoices",
+        (
+            "Its name is a dot",
+            "It moves mail to RSS Feeds and marks it as read",
+            "It was made from an address in Lagos",
+        ),
+        OPENED - timedelta(hours=9),
+    ),
+    FindingLine("alarm", A, "Mail is forwarded to payments@evil.example", ("Outside your organisation",)),
+    FindingLine("warning", W, "A sign-in method was added: Pixel 9 (Authenticator)", (), OPENED - timedelta(hours=8)),
+    FindingLine("note", N, "214 people received mail in the time of the intruder"),
+    FindingLine("note", N, "Signed in from 2 countries", ("The United Kingdom, Nigeria",)),
+)
+EVICTION = PlanCardView(
+    incident_number="IR-0007",
+    title="Remove what the intruder left",
+    subject=MEGAN,
+    rule="A second person with the Approver role must decide.",
+    groups=(
+        PlanGroup(
+            "remove-inbox-rules",
+            "Remove inbox rules",
+            "Can be undone: the rule is put back as it was.",
+            (
+                PlanItem("0", "Rule “.” (hides mail about invoices)", "On", "Removed"),
+                PlanItem("1", "Rule “Newsletters”", "On", "Removed"),
+            ),
+        ),
+        PlanGroup(
+            "remove-sign-in-methods",
+            "Remove sign-in methods",
+            "Cannot be undone. The user registers again.",
+            (PlanItem("0", "Pixel 9 (Authenticator), added 13 March 2026", "Registered", "Removed"),),
+        ),
+        PlanGroup("remove-forwarding", "Remove forwarding", "Can be undone.", settled="Nothing to remove."),
+    ),
+    buttons=(
+        button("Remove what is ticked…", "evict.ask", ButtonStyle.POSITIVE),
+        button("Remove all of it…", "evict.ask-all"),
+    ),
+)
+PLANS = {
+    "smallest": replace(EVICTION, groups=EVICTION.groups[1:2], buttons=EVICTION.buttons[:1]),
+    "usual": EVICTION,
+    "largest": replace(
+        EVICTION,
+        title=LONG,
+        subject=LARGE_PERSON,
+        warnings=(LONG,) * 8,
+        groups=tuple(
+            PlanGroup(
+                f"step-{step}",
+                LONG_NAME,
+                LONG * 2,
+                tuple(PlanItem(str(n), LONG_NAME, LONG, LONG) for n in range(60)),
+            )
+            for step in range(8)
+        ),
+    ),
+    "hostile": replace(
+        EVICTION,
+        groups=(
+            PlanGroup(
+                "remove-inbox-rules",
+                HOSTILE[0],
+                HOSTILE[1],
+                tuple(PlanItem(str(n), text, text, text) for n, text in enumerate(HOSTILE)),
+                settled=HOSTILE[2],
+            ),
+        ),
+    ),
+}
+
 OPEN = IncidentView(
     number="IR-0007",
     phase="Prepare",
@@ -188,6 +281,17 @@ INCIDENTS = {
         steps=_steps("done", "accepted", "done", (G, G, G), 4),
         approval=replace(CONFIRM, state="approved", decided_by="Alex Wilber", decided_at=OPENED + timedelta(minutes=3)),
         buttons=(UNDO,),
+    ),
+    "found": replace(
+        OPEN,
+        phase="Lock",
+        age="7 min",
+        next_step="Look at what the intruder left, and remove it.",
+        lock="Locked",
+        lock_tone=G,
+        steps=_steps("done", "done", "done", (G, G, G), 4),
+        findings=FINDINGS,
+        buttons=(EVICT, LOOK_AGAIN, UNDO),
     ),
     "on-premises": replace(
         OPEN,
