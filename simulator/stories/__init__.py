@@ -1,0 +1,22 @@
+"""Compromises as data: what an intruder did in the tenant, what only looks like it, and what must be found.
+
+`apply(story, world)` puts one into the tenant, `evicted` says what of the intruder's still works, `harmed` what of the
+user's own was taken away. A new story is one module and one line here.
+"""
+
+from __future__ import annotations
+
+from simulator.stories import consent_phishing, invoice_fraud, mass_phishing
+from simulator.stories.story import Expected, Story, Told, Trace
+from simulator.stories.telling import apply, evicted, harmed, told
+
+STORIES: dict[str, Story] = {
+    module.STORY.id: module.STORY
+    for module in (
+        mass_phishing,
+        invoice_fraud,
+        consent_phishing,
+    )
+}
+
+__all__ = ["STORIES", "Expected", "Story", "Told", "Trace", "apply", "evicted", "harmed", "told"]
