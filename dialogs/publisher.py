@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _LOOK_AROUND_SECONDS = 2.0
 _BETWEEN_EDITS_SECONDS = 0.6
 _LONGEST_WAIT_SECONDS = 300.0
+_LAST_SECONDS = 5.0
 
 
 class Publisher:
@@ -35,6 +36,7 @@ class Publisher:
         self._channel = parts.channel
         self._task: asyncio.Task[None] | None = None
         self._busy: set[str] = set()
+        self._closing = False
 
     async def start(self) -> None:
         """Settles what a killed process was sending, and begins."""
@@ -42,16 +44,22 @@ class Publisher:
         self._task = asyncio.create_task(self._run(), name="publisher")
 
     async def close(self) -> None:
-        """Stops; what is not sent is sent by the next process."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
+        """Lets what is being sent come to its end for a while; the rest is sent by the next process.
+
+        Cut off in the middle, a headline would be posted a second time, and a reply would be taken for unknown.
+        """
+        if self._task is None:
+            return
+        self._closing = True
+        self._parts.posts.changed.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
                 await self._task
 
     async def _run(self) -> None:
         changed = self._parts.posts.changed
         async with asyncio.TaskGroup() as sending:
-            while True:
+            while not self._closing:
                 changed.clear()
                 try:
                     due = await self._parts.posts.due(self._parts.now())
@@ -117,6 +125,9 @@ class Publisher:
         elif isinstance(error, NotFound | NotAllowed | BadInput):
             if post.person is not None:
                 await self._parts.people.forget_personal(post.person["object_id"])
+                if isinstance(error, NotFound) and post.attempts == 0:
+                    await posts.retry_later(post, now, 0)  # in a new chat: the old one was gone
+                    return
             await posts.settle(post, PostState.UNREACHABLE, now)
         elif isinstance(error, UnknownOutcome) and post.activity_id is None and post.kind is PostKind.REPLY:
             await posts.settle(post, PostState.UNKNOWN, now)

@@ -124,7 +124,7 @@ class RunnerBench:
         self.durable = FakeDurable()
         self.steps = steps
         options = settings()
-        rules = RuleBook(options, steps)
+        self.rules = rules = RuleBook(options, steps)
         access = Access(options, self.m365.typed, database)
         self.approvals = Approvals(database, access, self.posts, options, rules, self.clock)
         self.ledger = Ledger(database)

@@ -1,0 +1,120 @@
+"""Everything that dialogs need, over a real database, a Microsoft 365 in memory and a channel that a test can break."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from dialogs.parts import Parts
+from services.access import Access
+from services.channel import Actor, Card, Conversation, ConversationKind
+from services.database import Database
+from services.durable import Durable
+from services.incidents import store
+from services.people import People
+from services.posts import PostKind
+from services.requests import Requests
+from tests.services.fakes import CHANNEL, settings
+from tests.services.playbook.bench import RunnerBench
+
+
+@dataclass
+class FakeChannel:
+    """Keeps what stands where. `fail` holds errors for the next calls; `sends_anyway` lets the message out first."""
+
+    cards: dict[str, Card] = field(default_factory=dict)
+    log: list[tuple[str, str]] = field(default_factory=list)
+    fail: list[BaseException] = field(default_factory=list)
+    sends_anyway: bool = False
+    opened: list[str] = field(default_factory=list)
+
+    def _trouble(self) -> None:
+        if self.fail:
+            raise self.fail.pop(0)
+
+    async def post_card(self, where: Conversation, card: Card, summary: str) -> str:
+        if self.fail and not self.sends_anyway:
+            self._trouble()
+        activity_id = f"activity-{len(self.log)}"
+        self.log.append(("post", where.id))
+        self.cards[activity_id] = card
+        self._trouble()
+        return activity_id
+
+    async def edit_card(self, where: Conversation, activity_id: str, card: Card, summary: str) -> None:
+        self._trouble()
+        self.log.append(("edit", activity_id))
+        self.cards[activity_id] = card
+
+    async def post_text(self, where: Conversation, text: str) -> str:
+        raise NotImplementedError
+
+    async def open_personal(self, object_id: str, service_url: str, tenant_id: str) -> Conversation:
+        self._trouble()
+        self.opened.append(object_id)
+        return Conversation(
+            f"personal-{object_id}-{len(self.opened)}", ConversationKind.PERSONAL, service_url, tenant_id
+        )
+
+    async def member(self, where: Conversation, teams_id: str) -> Actor | None:
+        return None
+
+
+@dataclass
+class DialogDesk:
+    """The parts, and short cuts to them."""
+
+    parts: Parts
+    bench: RunnerBench
+    channel: FakeChannel
+
+    @classmethod
+    async def start(cls, database: Database, **options: Any) -> DialogDesk:
+        bench = await RunnerBench.start(database, **options)
+        channel = FakeChannel()
+        chosen = settings()
+        parts = Parts(
+            settings=chosen,
+            database=database,
+            m365=bench.m365.typed,
+            access=Access(chosen, bench.m365.typed, database),
+            approvals=bench.approvals,
+            rules=bench.rules,
+            durable=cast("Durable", bench.durable),
+            preparation=bench.preparation,
+            runner=bench.runner,
+            posts=bench.posts,
+            people=People(database, bench.clock),
+            channel=cast("Any", channel),
+            requests=Requests(database, bench.clock),
+            steps=bench.steps,
+            now=bench.clock,
+        )
+        return cls(parts, bench, channel)
+
+    async def want_headline(self) -> None:
+        """The headline card of the incident is wanted."""
+        async with self.parts.database.write() as connection:
+            incident = await store.get(connection, self.bench.incident_id)
+            await self.parts.posts.want(
+                connection,
+                f"headline:{incident.id}",
+                PostKind.HEADLINE,
+                self.parts.now(),
+                conversation=incident.conversation,
+                incident_id=incident.id,
+                summary="S",
+            )
+
+    async def want_reply(self, key: str = "reply:1") -> None:
+        """A reply is wanted."""
+        async with self.parts.database.write() as connection:
+            await self.parts.posts.want(
+                connection,
+                key,
+                PostKind.REPLY,
+                self.parts.now(),
+                conversation=CHANNEL,
+                card={"reply": key},
+                summary="S",
+            )
