@@ -38,7 +38,7 @@ async def test_two_hundred_calls_at_once_never_hold_the_event_loop(capsys: pytes
             beating = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "tests.services.microsoft365.heartbeat",
+                "benchmarks.heartbeat",
                 cwd=ROOT,
                 env=environment,
                 stdout=asyncio.subprocess.PIPE,

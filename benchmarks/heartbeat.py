@@ -22,6 +22,7 @@ class Pulse:
         self.part = "start"
 
     async def beat(self) -> None:
+        """Measures until it is cancelled."""
         last = time.monotonic()
         while True:
             await asyncio.sleep(0.002)
@@ -31,6 +32,7 @@ class Pulse:
 
 
 async def two_hundred_calls(microsoft365: Microsoft365, people: list[str], groups: list[str]) -> int:
+    """How many were answered."""
     directory = microsoft365.directory
     answers = await asyncio.gather(
         *(directory.account(person) for person in people[:50]),
@@ -42,6 +44,7 @@ async def two_hundred_calls(microsoft365: Microsoft365, people: list[str], group
 
 
 async def main() -> None:
+    """The whole run; the environment says which tenant."""
     settings = load()
     pulse = Pulse()
     heart = asyncio.create_task(pulse.beat())
