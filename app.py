@@ -1,6 +1,6 @@
 """IRBot's command line, and the one place where its parts are put together.
 
-`run` serves the bot. `demo` and `drill` bring a simulated tenant with them; nothing else ever loads the simulator.
+`run` serves the bot. `demo`, `drill` and `bench` bring a simulated tenant with them; nothing else loads the simulator.
 """
 
 from __future__ import annotations
@@ -260,6 +260,13 @@ def drill() -> int:
     return rehearsal.run()
 
 
+def bench(chosen: argparse.Namespace) -> int:
+    """Measures what IRBot promises in numbers; 1 when a target is missed."""
+    from benchmarks import suite
+
+    return suite.run(chosen.only, report_only=chosen.report_only)
+
+
 def _words(error: ValueError) -> str:
     """A validation error in one line, without the values that were given: one of them may be a secret."""
     details: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
@@ -285,7 +292,12 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("run", help="serve the bot (settings: IRBOT_… in the environment)")
     for name, what in (("demo", demo), ("drill", drill)):
         commands.add_parser(name, help=(what.__doc__ or "").partition("\n")[0])
+    measure = commands.add_parser("bench", help=(bench.__doc__ or "").partition("\n")[0])
+    measure.add_argument("--only", action="append", metavar="NAME", help="lock, answers, microsoft365 or start")
+    measure.add_argument("--report-only", action="store_true", help="end with 0 even when a target is missed")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "bench":
+        return bench(chosen)
     table: dict[str, Callable[[], int]] = {"run": run, "demo": demo, "drill": drill}
     return table[chosen.command]()
 
