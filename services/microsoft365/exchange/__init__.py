@@ -4,6 +4,7 @@
 mailboxes, holds, inbox_rules, sweep_rules, delegates, folders, junk, auto_replies, signatures, add_ins, protocols,
 mobile_devices, mail_flow, message_traces, restricted_senders, auditing, unified_audit. Each declares the cmdlets that
 it needs and its effect (`operations.ALL`); `preflight.missing` compares that with what our roles hold.
+`snapshots.take` reads all of a mailbox at once; `recorded` turns what the functions return into JSON and back.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from services.microsoft365.exchange import (
     mobile_devices,
     preflight,
     protocols,
+    recorded,
     restricted_senders,
     signatures,
+    snapshots,
     sweep_rules,
     unified_audit,
 )
@@ -54,8 +57,10 @@ __all__ = [
     "mobile_devices",
     "preflight",
     "protocols",
+    "recorded",
     "restricted_senders",
     "signatures",
+    "snapshots",
     "sweep_rules",
     "unified_audit",
 ]

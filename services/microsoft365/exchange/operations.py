@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Effect(StrEnum):
@@ -19,10 +20,10 @@ class Effect(StrEnum):
     SAME = "same"  # the second call finds it done
 
 
-class Operation(Generic[P, R]):
+class Operation(Generic[P, R_co]):
     """An async function with the cmdlets that it runs and its effect."""
 
-    def __init__(self, function: Callable[P, Awaitable[R]], needs: tuple[str, ...], effect: Effect) -> None:
+    def __init__(self, function: Callable[P, Awaitable[R_co]], needs: tuple[str, ...], effect: Effect) -> None:
         self._function = function
         self.needs = needs
         self.effect = effect
@@ -30,7 +31,7 @@ class Operation(Generic[P, R]):
         update_wrapper(self, function)
         ALL[self.name] = self
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         return await self._function(*args, **kwargs)
 
 
