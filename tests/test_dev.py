@@ -122,10 +122,3 @@ def test_the_makefile_offers_the_same_commands() -> None:
         line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("demo") and line.endswith(":")
     )
     assert set(targets.rstrip(":").split()) == set(dev.COMMANDS) - {"ci-setup"}
-
-
-def test_everything_that_is_installed_is_pinned() -> None:
-    for name in dev.DEV:
-        lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
-        assert lines
-        assert [line for line in lines if "==" not in line] == []
