@@ -6,7 +6,18 @@ user's own was taken away. A new story is one module and one line here.
 
 from __future__ import annotations
 
-from simulator.stories import consent_phishing, invoice_fraud, mass_phishing
+from simulator.stories import (
+    clean,
+    consent_phishing,
+    global_administrator,
+    guest,
+    invoice_fraud,
+    mass_phishing,
+    method_and_device,
+    shared_mailbox,
+    synced_account,
+    token_replay,
+)
 from simulator.stories.story import Expected, Story, Told, Trace
 from simulator.stories.telling import apply, evicted, harmed, told
 
@@ -16,6 +27,13 @@ STORIES: dict[str, Story] = {
         mass_phishing,
         invoice_fraud,
         consent_phishing,
+        token_replay,
+        method_and_device,
+        global_administrator,
+        synced_account,
+        guest,
+        shared_mailbox,
+        clean,
     )
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from random import Random
 
+from simulator.clock import parse_stamp
 from simulator.stories.scene import Scene
 from simulator.stories.story import Origin
 from simulator.tenant import User
@@ -47,12 +48,27 @@ def everyday_life(scene: Scene) -> None:
     """Two weeks of the account and of its neighbours, up to now."""
     account = scene.account
     days = scene.story.background_days
+    _forget_what_contradicts(scene)
     if scene.tenant.users[account.id].mailbox != "shared":
         _sign_ins(scene, account, days, scene.random("sign-ins"), by_hand=6, without=13)
     for number, colleague in enumerate(scene.colleagues(_NEIGHBOURS)):
         _sign_ins(scene, colleague, days, scene.random(f"neighbour-{number}"), by_hand=1, without=1)
     if scene.exchange.has_mailbox(account):
         _mail(scene, days, scene.random("mail"))
+
+
+def _forget_what_contradicts(scene: Scene) -> None:
+    """The tenant's own past knows nothing of journeys: what it says about home in that time goes."""
+    account, home = scene.account, scene.home()
+    kept = [
+        row
+        for row in scene.records.sign_ins
+        if row["userId"] != account.id or scene.whereabouts(account, parse_stamp(row["createdDateTime"])) == home
+    ]
+    scene.records.sign_ins[:] = kept
+    for session in account.sessions:
+        while scene.whereabouts(account, session.started) != home:
+            session.started -= timedelta(days=1)
 
 
 def _moments(scene: Scene, days: int, each_day: int, random: Random) -> list[datetime]:
@@ -68,9 +84,8 @@ def _moments(scene: Scene, days: int, each_day: int, random: Random) -> list[dat
 
 def _sign_ins(scene: Scene, user: User, days: int, random: Random, *, by_hand: int, without: int) -> None:
     home = scene.home(user)
-    away = scene.away(user)
     for at in _moments(scene, days, by_hand, random):
-        if any(start <= at < end for start, end in away):
+        if scene.whereabouts(user, at) != home:
             continue
         if random.random() < 0.04:
             wrong = "Error validating credentials due to invalid username or password."
@@ -80,7 +95,7 @@ def _sign_ins(scene: Scene, user: User, days: int, random: Random, *, by_hand: i
         home.ip, home.city, home.country, system="iOS 18.3", browser="Mobile Safari", user_agent="Outlook-iOS"
     )
     for at in _moments(scene, days, without, random):
-        if any(start <= at < end for start, end in away):
+        if scene.whereabouts(user, at) != home:
             continue
         on_phone = random.random() < 0.3
         app = "Outlook Mobile" if on_phone else random.choice(_APPS)
@@ -88,7 +103,7 @@ def _sign_ins(scene: Scene, user: User, days: int, random: Random, *, by_hand: i
 
 
 def _mail(scene: Scene, days: int, random: Random) -> None:
-    own, home = scene.address(), scene.home()
+    own = scene.address()
     colleagues = [scene.address(user) for user in scene.colleagues(_NEIGHBOURS)]
     for at in _moments(scene, days, 17, random):
         sender = random.choice(colleagues if random.random() < 0.6 else _PARTNERS)
@@ -97,15 +112,20 @@ def _mail(scene: Scene, days: int, random: Random) -> None:
         got["isRead"] = at < scene.now - timedelta(hours=5)
         scene.trace(at, sender, own, subject, got["internetMessageId"], from_ip="192.0.2.25")
     for at in _moments(scene, days, 6, random):
+        there = scene.whereabouts(scene.account, at)
+        if there is None:
+            continue
         to = random.choice(colleagues if random.random() < 0.6 else _PARTNERS)
         subject = f"Re: {random.choice(_SUBJECTS)}"
         sent = scene.message(
             scene.account, at, subject=subject, sender=own, to=(to,), body="Fine with me.", folder="sentitems"
         )
-        scene.trace(at, own, to, subject, sent["internetMessageId"], from_ip=home.ip)
-        scene.audit(at, "Send", ip=home.ip, Item={"Subject": subject})
+        scene.trace(at, own, to, subject, sent["internetMessageId"], from_ip=there.ip)
+        scene.audit(at, "Send", ip=there.ip, Item={"Subject": subject})
     for at in _moments(scene, days, 8, random):
-        scene.audit(at, "MailItemsAccessed", ip=home.ip, OperationCount=1 + random.randrange(6))
+        there = scene.whereabouts(scene.account, at)
+        if there is not None:
+            scene.audit(at, "MailItemsAccessed", ip=there.ip, OperationCount=1 + random.randrange(6))
     for number, (subject, body, sender) in enumerate(_SENSITIVE):
         at = scene.now - timedelta(days=60 + 20 * number)
         scene.message(scene.account, at, subject=subject, sender=sender, to=(own,), body=body, isRead=True)

@@ -97,14 +97,16 @@ class Scene:
         name, number = device.display_name, str(device.properties["deviceId"])
         return Origin(own.ip_address, city, country, device=name, device_id=number)
 
-    def away(self, user: User) -> list[tuple[datetime, datetime]]:
-        """When the account's user worked from somewhere else, by the story; then there is nothing from home."""
-        if user.id != self.account.id:
-            return []
-        journeys = [act for act in self.story.look_alikes if isinstance(act, Journey)]
-        return [
-            (self.when(act) - act.flight, self.when(act) + timedelta(days=act.days) + act.flight) for act in journeys
-        ]
+    def whereabouts(self, user: User, at: datetime) -> Origin | None:
+        """Where somebody works at a moment: at home, or on a journey of the story; None on the way there and back."""
+        for act in self.story.look_alikes if user.id == self.account.id else ():
+            if isinstance(act, Journey):
+                start, end = self.when(act), self.when(act) + timedelta(days=act.days)
+                if start <= at < end:
+                    return act.origin
+                if start - act.flight <= at < end + act.flight:
+                    return None
+        return self.home(user)
 
     def colleagues(self, count: int) -> list[User]:
         """People with a mailbox, always the same ones; a large tenant makes no more of them than asked for."""
@@ -200,7 +202,7 @@ class Scene:
 
     def cmdlet(self, at: datetime, name: str, by: Origin, target: str = "", **parameters: object) -> None:
         """The record of a cmdlet, which carries its parameters and the caller's port."""
-        shown = [{"Name": key, "Value": str(value)} for key, value in parameters.items()]
+        shown = [{"Name": key, "Value": _text(value)} for key, value in parameters.items()]
         self.audit(
             at,
             name,
@@ -277,6 +279,10 @@ class Scene:
                 | more
             ),
         )
+
+
+def _text(value: object) -> str:
+    return ";".join(str(each) for each in value) if isinstance(value, (list, tuple)) else str(value)
 
 
 def target(thing_id: str, name: str, kind: str, **changed: str) -> Json:

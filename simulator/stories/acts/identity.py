@@ -80,6 +80,7 @@ class RegistersDevice(Action):
     name: str
     trust: str = "AzureAd"
     version: str = "10.0.19045.3803"
+    managed: bool = False
 
     def happen(self, scene: Scene, by: Origin) -> frozenset[str]:
         at, account = scene.when(self), scene.account
@@ -91,8 +92,8 @@ class RegistersDevice(Action):
                 "operatingSystem": "Windows",
                 "operatingSystemVersion": self.version,
                 "trustType": self.trust,
-                "isCompliant": False,
-                "isManaged": False,
+                "isCompliant": self.managed,
+                "isManaged": self.managed,
                 "accountEnabled": True,
                 "registrationDateTime": stamp(at),
                 "approximateLastSignInDateTime": stamp(at),

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from simulator.clock import stamp
 from simulator.exchange.cmdlets.inbox_rules import new_sweep_rule
-from simulator.exchange.graph_rules import graph_folder_id, graph_id
+from simulator.exchange.graph_rules import graph_folder_id, graph_id, visible
 from simulator.exchange.state import USER_CREATED, Folder, MailContact, folder_id
 from simulator.stories.acts.labels import names
 from simulator.stories.scene import Scene
@@ -45,8 +45,8 @@ class MakesRule(Action):
                 "actions": actions,
             }
         )
-        said = {"Name": self.name, **self.conditions, **self.actions}
-        scene.cmdlet(scene.when(self), "New-InboxRule", by, f"{scene.address()}\\{number}", **said)
+        made = next(rule for rule in visible(scene.account, scene.mailbox()) if rule.rule_id == number)
+        scene.cmdlet(scene.when(self), "New-InboxRule", by, f"{scene.address()}\\{number}", **made.properties)
         return names(graph_id(number), number, self.name)
 
     def remains(self, scene: Scene) -> bool:

@@ -63,7 +63,8 @@ class ReplaysToken(Action):
     def happen(self, scene: Scene, by: Origin) -> frozenset[str]:
         own = next((each.id for each in scene.account.sessions if not each.intruder), "")
         session = scene.id(self.key, "session")
-        _renew(scene, self, by, own or session)
+        home = scene.home()
+        _renew(scene, self, replace(by, device=home.device, device_id=home.device_id), own or session)
         place = Session(session, self.app, by.ip, by.place, scene.when(self), intruder=True)
         scene.account.sessions.append(place)
         return names(session, by.ip, by.place)
