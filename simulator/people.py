@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
+from simulator.cast import CAST, Cast, further_people
 from simulator.clock import stamp
 from simulator.ids import guid
 from simulator.licences import assigned, assigned_plans
@@ -22,118 +21,6 @@ EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 
 
-@dataclass(frozen=True)
-class Cast:
-    """One line of the fixed cast."""
-
-    name: str
-    alias: str
-    title: str
-    department: str
-    kind: str = "cloud"  # cloud | synced | guest | shared | shared-open | break-glass
-    roles: tuple[str, ...] = ()
-    manager: str | None = None
-
-
-CAST: tuple[Cast, ...] = (
-    Cast("Alex Wilber", "alex", "Helpdesk Analyst", "IT", manager="henrietta"),
-    Cast("Adele Vance", "adele", "Security Lead", "IT", manager="henrietta"),
-    Cast("Diego Siciliani", "diego", "Security Engineer", "IT", manager="adele"),
-    Cast("Henrietta Mueller", "henrietta", "IT Manager", "IT"),
-    Cast("Grady Archie", "grady", "Communications Manager", "Communications"),
-    Cast("Megan Bowen", "megan", "Accounts Payable Clerk", "Finance", manager="lynne"),
-    Cast("Isaiah Langer", "isaiah", "Cloud Administrator", "IT", roles=("Global Administrator",), manager="henrietta"),
-    Cast("Patti Fernandez", "patti", "Plant Manager", "Operations", kind="synced"),
-    Cast("Lynne Robbins", "lynne", "Chief Financial Officer", "Finance"),
-    Cast("Joni Sherman", "joni", "Paralegal", "Legal"),
-    Cast("Joni Sherman", "joni.sherman2", "Sales Assistant", "Sales"),
-    Cast("Lee Gu", "lee", "Director", "Manufacturing"),
-    Cast("Miriam O'Connor", "miriam.o'connor", "Designer", "Marketing"),
-    Cast("José Müller", "jose", "Account Manager", "Sales"),
-    Cast("Ravi Patel", "ravi_fabrikam.com#EXT#", "", "", kind="guest"),
-    Cast("Invoices", "invoices", "", "Finance", kind="shared"),
-    Cast("Reception", "reception", "", "Facilities", kind="shared-open"),
-    Cast("Emergency Access 1", "emergency1", "", "", kind="break-glass", roles=("Global Administrator",)),
-)
-_FIRST = (
-    "Allan",
-    "Ben",
-    "Brian",
-    "Cameron",
-    "Christie",
-    "Cora",
-    "Debra",
-    "Delia",
-    "Emily",
-    "Enrico",
-    "Fabrice",
-    "Gerhart",
-    "Hannah",
-    "Irvin",
-    "Ingrid",
-    "Jamal",
-    "Jordan",
-    "Karin",
-    "Kaito",
-    "Laila",
-    "Lidia",
-    "Malin",
-    "Marek",
-    "Nestor",
-    "Naomi",
-    "Ottilie",
-    "Omar",
-    "Pradeep",
-    "Petra",
-    "Quentin",
-    "Rosa",
-    "Ruben",
-    "Sanjay",
-    "Sofia",
-    "Tariq",
-    "Tove",
-    "Ulrike",
-    "Usman",
-    "Vance",
-    "Vera",
-    "Wanda",
-    "William",
-    "Xenia",
-    "Ximena",
-    "Yusuf",
-    "Yara",
-    "Zoe",
-    "Zoran",
-)
-_LAST = (
-    "Abara",
-    "Berg",
-    "Christensen",
-    "Deyoung",
-    "Eriksen",
-    "Farkas",
-    "Gupta",
-    "Holloway",
-    "Ivanov",
-    "Jimenez",
-    "Kowalski",
-    "Lindqvist",
-    "Moreau",
-    "Nakamura",
-    "Okafor",
-    "Petrov",
-    "Quist",
-    "Rossi",
-    "Sato",
-    "Thomsen",
-    "Ueda",
-    "Varga",
-    "Wilke",
-    "Xu",
-    "Young",
-    "Zhang",
-)
-_DEPARTMENTS = ("Sales", "Marketing", "Finance", "Operations", "Manufacturing", "Legal", "HR", "Engineering")
 _APPS = ("Outlook", "Microsoft Teams", "SharePoint Online", "Office 365")
 _PLACES = (("Seattle, US", "198.51.100.20"), ("Berlin, DE", "198.51.100.45"), ("Madrid, ES", "198.51.100.77"))
 
@@ -371,21 +258,6 @@ def _mailbox_settings(purpose: str) -> Json:
     }
 
 
-def _further_people(count: int, seed: int) -> list[Cast]:
-    random = Random(f"{seed}:people")
-    taken: set[str] = set()
-    people: list[Cast] = []
-    while len(people) < count:
-        first, last = random.choice(_FIRST), random.choice(_LAST)
-        alias = unicodedata.normalize("NFKD", f"{first}.{last}").lower()
-        if alias in taken:
-            alias = f"{alias}{len(people)}"
-        taken.add(alias)
-        department = random.choice(_DEPARTMENTS)
-        people.append(Cast(f"{first} {last}", alias, f"{department} Specialist", department))
-    return people
-
-
 def build(
     tenant: Tenant,
     *,
@@ -402,7 +274,7 @@ def build(
     """Fills an empty tenant."""
     builder = _Builder(tenant, seed, now)
     tenant.licences = set(licences)
-    people = (*CAST, *_further_people(SIZES[size] - len(CAST), seed))
+    people = (*CAST, *further_people(SIZES[size] - len(CAST), seed))
     tenant.synchronises = any(line.kind == "synced" for line in people)
     for line in people:
         builder.expect(line)

@@ -108,14 +108,13 @@ def _record(call: Call, record: Json) -> Json:
         data = json.loads(data)
     upn = str(record["UserIds"])
     user = call.tenant.find_user(upn)
-    kind = str(record["RecordType"])
     return {
         "id": str(record.get("Identity") or data.get("Id") or uuid4()),
         "createdDateTime": stamp(record["CreationDate"]),
-        "auditLogRecordType": kind[:1].lower() + kind[1:],
+        "auditLogRecordType": str(record["RecordType"]),
         "operation": str(record["Operations"]),
         "organizationId": call.tenant.id,
-        "userType": "regular",
+        "userType": "Regular",
         "userId": user.id if user else upn,
         "service": str(data.get("Workload") or "Exchange"),
         "objectId": str(data.get("ObjectId") or ""),

@@ -225,7 +225,6 @@ def preferences(call: Call) -> Answer:
         body={
             "@odata.context": call.context(f"users('{user.id}')/authentication/signInPreferences"),
             "isSystemPreferredAuthenticationMethodEnabled": True,
-            "systemPreferredAuthenticationMethod": "PhoneAppNotification",
             "userPreferredMethodForSecondaryAuthentication": "push" if user.default_method_id else "none",
         }
         | held

@@ -53,7 +53,7 @@ async def test_a_query_runs_for_a_while_and_is_then_read(graph: GraphCaller, que
     [row] = (await graph.get(f"{path}/records")).value
     assert (row["operation"], row["clientIp"]) == ("New-InboxRule", "203.0.113.7")
     assert row["auditData"]["Workload"] == "Exchange"
-    assert row["auditLogRecordType"] == "exchangeAdmin"
+    assert row["auditLogRecordType"] == "ExchangeAdmin"
     assert len((await graph.get(ROOT)).value) == 1
     assert (await graph.get(f"{ROOT}/unknown")).status == 404
 
