@@ -9,7 +9,7 @@ import pytest
 from simulator.bench import Bench
 from simulator.server import Simulator
 
-pytest_plugins = ("tests.graph_contract",)
+pytest_plugins = ("tests.databases", "tests.graph_contract")
 
 
 @pytest.fixture
