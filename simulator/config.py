@@ -37,6 +37,8 @@ class SimulatorConfig:
     directory_roles: tuple[str, ...] = ("Privileged Authentication Administrator", "Cloud Device Administrator")
     licences: tuple[str, ...] = ("SPE_E5",)
 
+    stories: tuple[str, ...] = ()  # compromises that the tenant starts with, and has again after a reset
+
     journal_limit: int | None = None
     folder: Path | None = None  # where the CA file and the certificate go; None takes a temporary folder
     bot_url: str = "http://127.0.0.1:3978/api/messages"

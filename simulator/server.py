@@ -10,7 +10,7 @@ from typing import Self
 
 from aiohttp import web
 
-from simulator import channel, control, exchange, graph, login, page
+from simulator import channel, control, exchange, graph, login, page, stories
 from simulator.config import SimulatorConfig
 from simulator.control.guard import same_origin
 from simulator.gateway import middleware
@@ -27,6 +27,7 @@ class Simulator:
     def __init__(self, config: SimulatorConfig | None = None) -> None:
         self.config = config or SimulatorConfig()
         self.world = World(self.config)
+        stories.start(self.world)
         self._runners: list[web.AppRunner] = []
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.ca_file = Path()

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from simulator import stories
 from simulator.config import SyncedWrite
 from simulator.faults import Fault
 from simulator.licences import SKUS
@@ -149,6 +150,7 @@ def _right_routes(world: World) -> list[web.RouteDef]:
 
     async def reset(_request: web.Request) -> web.Response:
         world.reset()
+        stories.start(world)
         return _ok()
 
     return [

@@ -20,6 +20,7 @@ from simulator.stories import (
 )
 from simulator.stories.story import Expected, Story, Told, Trace
 from simulator.stories.telling import apply, evicted, harmed, told
+from simulator.world import World
 
 STORIES: dict[str, Story] = {
     module.STORY.id: module.STORY
@@ -37,4 +38,11 @@ STORIES: dict[str, Story] = {
     )
 }
 
-__all__ = ["STORIES", "Expected", "Story", "Told", "Trace", "apply", "evicted", "harmed", "told"]
+
+def start(world: World) -> None:
+    """Tells a new tenant the stories that its configuration names. Raises KeyError for one that is unknown."""
+    for story_id in world.config.stories:
+        apply(STORIES[story_id], world)
+
+
+__all__ = ["STORIES", "Expected", "Story", "Told", "Trace", "apply", "evicted", "harmed", "start", "told"]
