@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
 from simulator.clock import stamp
 from simulator.exchange import exchange_of
