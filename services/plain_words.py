@@ -315,6 +315,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Press Look again if you expect something.",
     ),
     "nothing-to-undo": Explanation("Nothing to undo", "IRBot changed nothing here that could be undone.", ""),
+    "organisation-not-customised": Explanation(
+        "Not prepared",
+        "Exchange does not allow this in an organisation that still has its first settings.",
+        "Ask an Exchange administrator to run Enable-OrganizationCustomization, then try again.",
+    ),
     "other-mailbox-answered": Explanation(
         "The wrong mailbox", "Exchange answered for another mailbox, so nothing was done.", "Check this one by hand."
     ),
@@ -322,6 +327,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "The account changed",
         "The account is not as it was when this was asked for, so nothing was done.",
         "Ask for the step again to see what it would do now.",
+    ),
+    "refused-by-exchange": Explanation(
+        "Refused by Exchange",
+        "Exchange Online did not accept this change.",
+        "Do it by hand in the Exchange admin center.",
     ),
     "special-user": Explanation(
         "Cannot be removed",
@@ -335,6 +345,14 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "No access pass",
         "This organisation does not allow Temporary Access Passes for this person.",
         "Ask an Entra administrator to switch them on, or set a new password by hand.",
+    ),
+    "unblock-limit": Explanation(
+        "Released too often",
+        "This sender was taken off the list too often, so Exchange keeps it there.",
+        "Ask Microsoft support to let the account send again.",
+    ),
+    "unreadable-refusal": Explanation(
+        "Refused by Exchange", "Exchange Online refused this and did not say why.", "Try again, then do it by hand."
     ),
     "would-erase-device": Explanation(
         "Would erase the phone",
