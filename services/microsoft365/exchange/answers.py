@@ -230,7 +230,8 @@ def _of_the_cmdlet(
     if name == "ManagementObjectAmbiguousException":
         return Ambiguous(sought=call.target, candidates=[], **data)
     if what := _absent(refused, call):
-        return Gone(what=what, sought=call.target, **data)
+        missing = {"reason": "no-mailbox"} if what == "mailbox" else {}
+        return Gone(what=what, sought=call.target, **data, **missing)
     if name in _OUR_MISTAKE or refused.incomplete or refused.status in {405, 415}:
         return Bug(reason="bad-call", **details)
     return Conflict(reason=_reason(refused), **details)

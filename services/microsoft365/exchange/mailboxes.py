@@ -143,7 +143,7 @@ async def find(exchange: ExchangeBackend, object_id: str, user_principal_name: s
 def only(result: Result, what: str, sought: str) -> Record:
     """The one row of an answer. Raises Gone or Ambiguous."""
     if not result.records:
-        raise Gone(service=SERVICE, what=what, sought=sought)
+        raise Gone(service=SERVICE, what=what, sought=sought, reason="no-mailbox" if what == "mailbox" else "not-there")
     if len(result.records) > 1:
         raise Ambiguous(sought=sought, candidates=[values.optional_text(row, "Guid") for row in result.records])
     return result.records[0]

@@ -25,6 +25,7 @@ from services.errors import (
 )
 from services.microsoft365.exchange import answers
 from services.microsoft365.exchange.backend import Call
+from services.plain_words import explain
 
 READ = Call("Get-Mailbox", {"Identity": "megan"})
 RULES = Call("Get-InboxRule", {"Mailbox": "megan"})
@@ -68,7 +69,13 @@ _PROXY = "Microsoft.Exchange.Management.PSDirectInvoke."
         (400, wire(f"|{_PROXY}ParameterTransformationException|values are A"), WRITE, Bug, {"reason": "bad-call"}),
         (400, wire("", message="Invalid Operation"), READ, Bug, {"reason": "bad-call"}),
         (405, b"", READ, Bug, {"reason": "bad-call"}),
-        (404, wire(f"Ex6F9304|{_NOT_FOUND}|couldn't be found on 'DB8'.", "NotFound"), READ, Gone, {"what": "mailbox"}),
+        (
+            404,
+            wire(f"Ex6F9304|{_NOT_FOUND}|couldn't be found on 'DB8'.", "NotFound"),
+            READ,
+            Gone,
+            {"reason": "no-mailbox"},
+        ),
         (400, wire(f"Ex6F9304|{_NOT_FOUND}|couldn't be found"), RULES, Gone, {"what": "object"}),
         (400, wire(f"Ex41BAF5|{_NOT_FOUND}|mailbox doesn't exist"), RULES, Gone, {"what": "mailbox"}),
         (404, wire("", "NotFound"), RULES, Gone, {"what": "object"}),
@@ -145,6 +152,17 @@ def test_a_refusal_becomes_an_error_with_its_data(
 @pytest.mark.parametrize("name", sorted(answers._TRANSIENT))
 def test_every_passing_trouble_is_known_by_name(name: str) -> None:
     assert type(read(400, wire(f"|Microsoft.Exchange.Data.{name}|x"))) is UpstreamDown
+
+
+@pytest.mark.parametrize(
+    "exception",
+    ["InvalidOperationInDehydratedContextException", "BlockedSenderRemovalLimitException", "AnythingException"],
+)
+@pytest.mark.parametrize("raw", [b"{}", b"no JSON"])
+def test_every_refusal_has_its_own_words_for_people(exception: str, raw: bytes) -> None:
+    unknown = explain(Conflict(reason="a-reason-nobody-gave"))
+    assert explain(read(400, wire(f"Ex1|M.{exception}|no"), WRITE)) != unknown
+    assert explain(read(400, raw, WRITE)) != unknown
 
 
 def test_a_missing_role_names_the_role_that_would_do() -> None:
