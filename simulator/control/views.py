@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import islice
 
 from simulator.exchange import exchange_of
+from simulator.exchange.state import Mailbox
 from simulator.roles import NAMES
+from simulator.stories import STORIES, evicted, harmed, told
 from simulator.tenant import Json, User
 from simulator.world import World
 
@@ -49,13 +51,75 @@ def _mailbox(world: World, user: User) -> Json | None:
     mailbox = exchange_of(world).mailbox_of(user.id)
     if mailbox is None:
         return None
+    settings = mailbox.settings
     protocols = {"IMAP": "ImapEnabled", "POP": "PopEnabled", "ActiveSync": "ActiveSyncEnabled", "EWS": "EwsEnabled"}
     return {
-        "forwarding": mailbox.settings.get("ForwardingSmtpAddress") or mailbox.settings.get("ForwardingAddress"),
+        "forwarding": settings["ForwardingSmtpAddress"] or _recipient(world, settings["ForwardingAddress"]),
         "replies": (user.mailbox_settings.get("automaticRepliesSetting") or {}).get("status"),
-        "hidden_rules": [rule.name for rule in mailbox.rules],
+        "hidden_rules": [rule.name + ("" if rule.enabled else " (off)") for rule in mailbox.rules],
+        "sweep_rules": [str(rule["Name"]) + ("" if rule["Enabled"] else " (off)") for rule in mailbox.sweep_rules],
+        "delegates": _delegates(world, mailbox),
+        "phones": [
+            f"{device.device_type}, {device.properties.get('DeviceOS', '')}"
+            + (" (blocked)" if device.device_id in mailbox.cas["ActiveSyncBlockedDeviceIDs"] else "")
+            for device in mailbox.devices
+        ],
         "protocols": [name for name, key in protocols.items() if mailbox.cas.get(key)],
     }
+
+
+def _recipient(world: World, object_id: str | None) -> str | None:
+    """A recipient of the directory by a name that a person understands."""
+    if object_id is None:
+        return None
+    user = world.tenant.users.get(object_id)
+    if user is not None:
+        return user.display_name
+    contact = exchange_of(world).contact(object_id)
+    return object_id if contact is None else f"contact {contact.display_name} ({contact.address})"
+
+
+def _delegates(world: World, mailbox: Mailbox) -> list[str]:
+    """Who may open, send as, or send in the name of the owner, and who may read single folders."""
+    found = [f"{_recipient(world, each.user_id) or each.sid}: {', '.join(each.rights)}" for each in mailbox.full_access]
+    found += [f"{_recipient(world, each.user_id) or each.sid}: send as" for each in mailbox.send_as]
+    found += [f"{_recipient(world, each)}: send on behalf" for each in mailbox.settings["GrantSendOnBehalfTo"]]
+    for folder in mailbox.folders:
+        for entry in folder.permissions:
+            if entry.rights not in (["None"], ["AvailabilityOnly"]):
+                who = entry.user_id if entry.user_id in world.tenant.users else None
+                found.append(f"{_recipient(world, who) or entry.user_id}: {', '.join(entry.rights)} of {folder.name}")
+    return found
+
+
+def _mail_flow(world: World) -> list[Json]:
+    """Rules and connectors of the whole organisation, newest last."""
+    organisation = exchange_of(world).organisation
+    rules = [
+        {"what": "rule", "name": rule["Name"], "on": rule["State"] == "Enabled"}
+        for rule in organisation.transport_rules
+    ]
+    connectors = [
+        {"what": what, "name": each["Name"], "on": bool(each["Enabled"])}
+        for what, held in (("way in", organisation.inbound_connectors), ("way out", organisation.outbound_connectors))
+        for each in held
+    ]
+    return [*rules, *connectors]
+
+
+def _stories(world: World) -> list[Json]:
+    """Which stories there are, and of those that were told what is left."""
+    known = told(world)
+    return [
+        {
+            "id": story.id,
+            "title": story.title,
+            "upn": known[story.id].upn if story.id in known else None,
+            "left": evicted(story, world) if story.id in known else [],
+            "harmed": harmed(story, world) if story.id in known else [],
+        }
+        for story in STORIES.values()
+    ]
 
 
 def person_in_full(world: World, user: User) -> Json:
@@ -99,6 +163,8 @@ def tenant(world: World, sought: str, limit: int) -> Json:
         "count": len(state.users),
         "latency": world.latency.name,
         "faults": len(world.faults.waiting()),
+        "stories": _stories(world),
+        "mail_flow": _mail_flow(world),
         "people": [person(world, user) for user in islice(fitting, limit)],
         "changes": [change.to_json() for change in state.changes[-_SHOWN_CHANGES:]],
     }

@@ -180,6 +180,8 @@
     const rules = person.rules.map((rule) => element("li", "", (rule.displayName || "(no name)") + (rule.isEnabled ? "" : " (off)"), deeds(rule)));
     const box = person.mailbox;
     if (box) for (const name of box.hidden_rules) rules.push(element("li", "intruder", (name || "(no name)") + " (hidden)"));
+    if (box) for (const name of box.sweep_rules) rules.push(element("li", "", name + " (sweep)"));
+    const delegates = box ? box.delegates.map((line) => element("li", "", line)) : [];
     const mailbox = !box ? [] : [
       element("li", box.forwarding ? "intruder" : "", "Forwarding: " + (box.forwarding || "off")),
       element("li", "", "Automatic replies: " + (box.replies || "off")),
@@ -190,6 +192,7 @@
       (row.status.errorCode ? " – refused " + row.status.errorCode : "") + (row.isInteractive ? "" : " – token")));
     const devices = person.devices.map((device) => element("li", device.accountEnabled ? "" : "blocked",
       device.displayName + ", " + device.operatingSystem + (device.accountEnabled ? "" : " (switched off)")));
+    if (box) for (const phone of box.phones) devices.push(element("li", phone.endsWith("(blocked)") ? "blocked" : "", "mail on a phone: " + phone));
     const consents = person.consents.map((grant) => element("li", "", grant.app + ": " + grant.scope));
     const tryIn = element("button", "", "The intruder tries to sign in");
     tryIn.type = "button";
@@ -202,10 +205,24 @@
     inbox.append(...(person.inbox.length ? person.inbox.slice(-30).reverse().map(message) : [element("p", "quiet", "nothing")]));
     const cell = element("td", "details", element("div", "",
       block("Sessions", sessions, tryIn), inbox, block("Sign-ins", signIns), block("Sign-in methods", methods),
-      block("Mailbox", mailbox), block("Inbox rules", rules), block("Devices", devices), block("App consents", consents),
+      block("Mailbox", mailbox), block("Inbox rules", rules), block("Delegates", delegates), block("Devices", devices), block("App consents", consents),
       block("Groups", person.groups.map((group) => element("li", "", group))), block("Changes", past)));
     cell.colSpan = columns;
     return element("tr", "", cell);
+  }
+
+  // Which stories can be told, and what the intruder of each one that was told still has.
+  function showStories(stories) {
+    const choice = document.getElementById("story");
+    if (!choice.children.length) {
+      choice.append(...stories.map((story) => { const made = element("option", "", story.title); made.value = story.id; return made; }));
+    }
+    const told = stories.filter((story) => story.upn);
+    document.getElementById("stories").hidden = !told.length;
+    document.querySelector("#stories ul").replaceChildren(...told.map((story) => element("li", "",
+      element("div", "", element("strong", "", story.title), " – ", story.upn),
+      element("div", story.left.length ? "state intruder" : "quiet", story.left.length ? "the intruder still has: " + story.left.join(", ") : "nothing is left of the intruder"),
+      story.harmed.length ? element("div", "state blocked", "wrongly taken away: " + story.harmed.join(", ")) : null)));
   }
 
   async function show(tenant) {
@@ -216,6 +233,9 @@
     document.getElementById("shown").textContent = tenant.people.length < tenant.count ? tenant.people.length + " of " + tenant.count + " shown" : "";
     const chosen = document.getElementById("latency");
     if (document.activeElement !== chosen) chosen.value = tenant.latency;
+    showStories(tenant.stories);
+    document.getElementById("flow").replaceChildren(...tenant.mail_flow.map((each) => element("li", each.on ? "" : "blocked",
+      each.name + " (" + each.what + ")" + (each.on ? "" : " – off"))));
     const rows = [];
     for (const person of tenant.people) {
       rows.push(row(person));
@@ -287,6 +307,7 @@
   const deedOf = {
     fault: () => turn("/faults", faults[document.getElementById("fault").value]),
     clear: () => turn("/faults", {}, "DELETE"),
+    story: () => turn("/stories", { story: document.getElementById("story").value }),
     hour: () => turn("/clock", { seconds: 3600 }),
     sync: () => turn("/sync"),
     reset: () => { open = null; last.clear(); seen.clear(); first = true; return turn("/reset"); },
