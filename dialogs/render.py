@@ -229,6 +229,8 @@ def _lock(facts: _Facts) -> tuple[str | None, Tone]:
         return "Not locked", Tone.ATTENTION
     if block.state is State.UNDONE:
         return "Lock undone", Tone.WARNING
+    if block.kind is RunKind.UNDO:
+        return "Undo not finished", Tone.ATTENTION
     if block.state not in _LOCKED:
         return "Not locked", Tone.ATTENTION
     if _problems(facts):
@@ -252,20 +254,28 @@ def _next(facts: _Facts) -> tuple[str, Tone]:
         return "The account could not be checked. Press Check again.", Tone.ATTENTION
     block = facts.latest.get(_BLOCK)
     if block is not None:
-        if block.state is State.UNDONE:
-            return "Sign-in is allowed again.", Tone.WARNING
-        if block.state not in _LOCKED:
-            return "The account is not locked. Read the steps below.", Tone.ATTENTION
-        if _problems(facts):
-            return "Not everything is done yet. Read the steps below.", Tone.WARNING
-        if not incident.investigation.get("done"):
-            return "The account is locked. IRBot is looking for what the intruder left.", Tone.GOOD
-        if _has_changes(plans_from_json(incident.eviction.get("steps", {}))):
-            return "Look at what the intruder left, and remove it.", Tone.ATTENTION
-        return "Keep the account locked until it has been checked.", Tone.GOOD
+        return _next_after(block, facts)
     if not _has_changes(facts.plans):
         return "There is nothing that IRBot can lock here. Read the steps below.", Tone.WARNING
     return "Check that this is the right account, then press Lock account.", Tone.ATTENTION
+
+
+def _next_after(block: Run, facts: _Facts) -> tuple[str, Tone]:
+    """What is next once the lock was tried."""
+    incident = facts.incident
+    if block.state is State.UNDONE:
+        return "Sign-in is allowed again.", Tone.WARNING
+    if block.kind is RunKind.UNDO:
+        return "The lock could not be undone. Read the steps below.", Tone.ATTENTION
+    if block.state not in _LOCKED:
+        return "The account is not locked. Read the steps below.", Tone.ATTENTION
+    if _problems(facts):
+        return "Not everything is done yet. Read the steps below.", Tone.WARNING
+    if not incident.investigation.get("done"):
+        return "The account is locked. IRBot is looking for what the intruder left.", Tone.GOOD
+    if _has_changes(plans_from_json(incident.eviction.get("steps", {}))):
+        return "Look at what the intruder left, and remove it.", Tone.ATTENTION
+    return "Keep the account locked until it has been checked.", Tone.GOOD
 
 
 def _problems(facts: _Facts) -> bool:

@@ -61,7 +61,7 @@ _OPEN_ENDS = frozenset(
 
 # An effect that was made, or may have been; and how an undo ends that leaves nothing to put back.
 _MADE = frozenset({EffectState.INTENDED, EffectState.SENT, EffectState.SHOWN, EffectState.UNKNOWN})
-_PUT_BACK = frozenset({State.ACCEPTED, State.ALREADY_SO, State.UNDONE})
+_PUT_BACK = frozenset({State.ACCEPTED, State.UNDONE})
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ class Runner:
             if kind is RunKind.UNDO:
                 shown = await together(*(work.verify(ctx, change) for change in planned.changes))
                 if all(shown):
-                    return Outcome(State.ALREADY_SO, "It was put back before."), ()
+                    return Outcome(State.UNDONE, "It was put back before."), ()
                 return None, planned.changes
             now = await step.plan(ctx)
         except IRBotError as error:
