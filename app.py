@@ -32,6 +32,7 @@ from services.clockwork import Clockwork
 from services.database import Database
 from services.durable import Durable
 from services.errors import Conflict, UpstreamDown
+from services.incidents import store
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
 from services.people import People
@@ -43,12 +44,14 @@ from services.playbook.runner import Runner
 from services.posts import Posts
 from services.requests import Requests
 from services.settings import Settings, load
+from services.vault import Vault
 
 log = logging.getLogger("irbot")
 
 _EXPIRY_SECONDS = 2.0
 _CARD_CLOCK_SECONDS = 60.0
 _LOST_POSTS_SECONDS = 20.0
+_PURGE_SECONDS = 3600.0
 _CARD_CLOCK_RUNS_FOR = timedelta(hours=1)
 
 
@@ -86,7 +89,7 @@ class Application:
         posts = Posts(database)
         approvals = Approvals(database, access, posts, settings, self.rules, now)
         requests = Requests(database, now)
-        ledger = Ledger(database)
+        ledger = Ledger(database, await asyncio.to_thread(Vault.open, settings))
         planner = Planner(m365=m365, settings=settings, ledger=ledger, posts=posts, steps=STEPS, now=now)
         preparation = Preparation(
             database=database,
@@ -150,6 +153,11 @@ class Application:
         clockwork = Clockwork()
         at_the_end.push_async_callback(clockwork.close)
         clockwork.every(_EXPIRY_SECONDS, "approvals", approvals.expire_due)
+        clockwork.every(
+            _PURGE_SECONDS,
+            "evidence",
+            lambda: store.purge_evidence(database, now() - timedelta(days=settings.evidence_days)),
+        )
         clockwork.every(
             _CARD_CLOCK_SECONDS, "card clocks", lambda: posts.refresh_headlines(now() - _CARD_CLOCK_RUNS_FOR)
         )

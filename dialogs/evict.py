@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 
 from cards import notice_card, plan_card
@@ -159,7 +158,7 @@ def _plan_card(
 async def _incident(parts: Parts, incident_id: str, nonce: str) -> Incident:
     async with parts.database.read() as connection:
         incident = await store.get(connection, incident_id)
-    if not hmac.compare_digest(incident.nonce, nonce):
+    if not store.same_nonce(incident.nonce, nonce):
         raise BadInput(reason="stale-card")
     return incident
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,7 +50,7 @@ async def choose(parts: Parts, click: Click) -> CardAnswer:
     """Takes the choice among several accounts. Raises BadInput for a card that this bot did not send."""
     request = await parts.requests.by_correlation(click.id)
     kept = request.answer if request is not None and request.answer else {}
-    if not kept.get("nonce") or not hmac.compare_digest(str(kept["nonce"]), click.nonce):
+    if not kept.get("nonce") or not store.same_nonce(str(kept["nonce"]), click.nonce):
         raise BadInput(reason="forged-card")
     await parts.access.require(click.actor, Permission.INCIDENT_OPEN, click.conversation)
     candidates: Sequence[str] = kept["candidates"]

@@ -24,6 +24,7 @@ def _split(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Cloud(StrEnum):
@@ -105,6 +106,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 3978
     data_dir: Path = Path("var")
+    data_keys: Secrets = ()  # Fernet keys for evidence, newest first; empty: a key file in data_dir
+    evidence_days: float = Field(default=180, gt=0)  # how long evidence is kept
     database_url: SecretStr = SecretStr("")  # empty: SQLite in data_dir; it may carry a password
 
     # Who may do what: Entra group object ids, members counted transitively

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import hmac
 import json
@@ -29,6 +28,7 @@ from services.incidents.model import (
     conversation_from_json,
 )
 from services.incidents.timeline import AuditTag
+from services.vault import Vault
 
 _OPEN = tables.incidents.c.state == IncidentState.OPEN.value
 
@@ -159,9 +159,14 @@ async def update(connection: AsyncConnection, incident_id: str, **values: Any) -
 
 
 async def keep_evidence(
-    connection: AsyncConnection, incident_id: str, step_id: str, pieces: Mapping[str, Any], now: datetime
+    connection: AsyncConnection,
+    vault: Vault,
+    incident_id: str,
+    step_id: str,
+    pieces: Mapping[str, Any],
+    now: datetime,
 ) -> None:
-    """Stores raw answers as they came, compressed, each with its SHA-256 in the timeline."""
+    """Stores raw answers as they came, compressed and encrypted, each with its SHA-256 in the timeline."""
     for name, piece in pieces.items():
         raw = json.dumps(piece, sort_keys=True, default=str).encode()
         digest = hashlib.sha256(raw).hexdigest()
@@ -173,7 +178,7 @@ async def keep_evidence(
                 name=name,
                 at=now,
                 sha256=digest,
-                body=gzip.compress(raw, mtime=0),
+                body=vault.pack(raw),
             )
         )
         await timeline.append(
@@ -183,3 +188,10 @@ async def keep_evidence(
             at=now,
             data={"step": step_id, "name": name, "sha256": digest, "bytes": len(raw)},
         )
+
+
+async def purge_evidence(database: Database, older_than: datetime) -> int:
+    """Deletes evidence that has had its time; the timeline keeps its hash. Returns how many pieces went."""
+    async with database.write() as connection:
+        gone = await connection.execute(sa.delete(tables.evidence).where(tables.evidence.c.at < older_than))
+    return gone.rowcount

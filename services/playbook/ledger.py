@@ -22,6 +22,7 @@ from services.incidents import store, timeline
 from services.incidents.model import actor_from_json
 from services.incidents.timeline import AuditTag
 from services.playbook.step import Change, Finding, Outcome, Plan, Severity, State
+from services.vault import Vault
 
 
 class EffectState(StrEnum):
@@ -84,8 +85,9 @@ class Effect:
 class Ledger:
     """Reads and writes runs and effects, each change with its line in the timeline."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
+        self._vault = vault
 
     async def begin(
         self, incident_id: str, step_id: str, kind: RunKind, cause: str, plan: Plan, actor: Actor, now: datetime
@@ -137,7 +139,7 @@ class Ledger:
             if run.kind is RunKind.READ:
                 await _replace_findings(connection, run, findings, now)
             if evidence:
-                await store.keep_evidence(connection, run.incident_id, run.step_id, evidence, now)
+                await store.keep_evidence(connection, self._vault, run.incident_id, run.step_id, evidence, now)
             await timeline.append(
                 connection,
                 run.incident_id,

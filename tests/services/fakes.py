@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from cryptography.fernet import Fernet
+
 from services.channel import Actor, Conversation, ConversationKind
 from services.incidents.model import Subject
 from services.microsoft365 import Microsoft365
@@ -14,6 +16,7 @@ from services.microsoft365.accounts import Account, People, Roles
 from services.microsoft365.mailbox import AutomaticReplies, MailboxSettings
 from services.secrets import Secret
 from services.settings import Settings
+from services.vault import Vault
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 RESPONDERS, APPROVERS = "group-responders", "group-approvers"
@@ -192,3 +195,6 @@ class FakeM365:
     def typed(self) -> Microsoft365:
         """As the code under test asks for it."""
         return cast("Microsoft365", self)
+
+
+VAULT = Vault((Fernet.generate_key().decode(),))

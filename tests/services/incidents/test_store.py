@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from services.database import Database, tables
 from services.errors import NotFound
 from services.incidents import store, timeline
 from services.incidents.model import Incident, Subject
-from tests.services.fakes import CHANNEL, NOW, actor, subject
+from tests.services.fakes import CHANNEL, NOW, VAULT, actor, subject
 
 
 async def _open(database: Database, name: str, by: str = "alex") -> tuple[Incident, bool]:
@@ -97,14 +97,25 @@ async def test_evidence_is_kept_as_it_came_with_its_sum_in_the_timeline(database
     incident, _ = await _open(database, "megan")
     piece = {"rules": [{"name": "Ünï", "since": str(NOW)}], "none": None}
     async with database.write() as connection:
-        await store.keep_evidence(connection, incident.id, "snapshot", {"inbox rules": piece}, NOW)
+        await store.keep_evidence(connection, VAULT, incident.id, "snapshot", {"inbox rules": piece}, NOW)
     async with database.read() as connection:
         row = (await connection.execute(sa.select(tables.evidence))).one()
         entries = await timeline.read(connection, incident.id)
-    raw = gzip.decompress(row.body)
+    raw = VAULT.unpack(row.body)
     assert json.loads(raw) == piece
     assert row.sha256 == hashlib.sha256(raw).hexdigest()
     assert entries[-1].data == {"step": "snapshot", "name": "inbox rules", "sha256": row.sha256, "bytes": len(raw)}
+
+
+async def test_evidence_that_has_had_its_time_goes_and_its_sum_stays(database: Database) -> None:
+    incident, _ = await _open(database, "megan")
+    async with database.write() as connection:
+        await store.keep_evidence(connection, VAULT, incident.id, "snapshot", {"account": {}}, NOW)
+    assert await store.purge_evidence(database, NOW) == 0
+    assert await store.purge_evidence(database, NOW + timedelta(seconds=1)) == 1
+    async with database.read() as connection:
+        entries = await timeline.read(connection, incident.id)
+    assert entries[-1].data["sha256"]
 
 
 def test_nonces_are_compared_whatever_comes() -> None:

@@ -22,7 +22,7 @@ from services.playbook.preparation import Preparation
 from services.playbook.runner import Runner
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
 from services.posts import Posts
-from tests.services.fakes import CHANNEL, Clock, FakeM365, actor, settings, subject
+from tests.services.fakes import CHANNEL, VAULT, Clock, FakeM365, actor, settings, subject
 
 ALEX, ADELE = actor("alex"), actor("adele")
 THE_LOCK = tuple(step for step in STEPS if step.phase is Phase.LOCK)
@@ -127,7 +127,7 @@ class RunnerBench:
         self.rules = rules = RuleBook(options, steps)
         access = Access(options, self.m365.typed, database)
         self.approvals = Approvals(database, access, self.posts, options, rules, self.clock)
-        self.ledger = Ledger(database)
+        self.ledger = Ledger(database, VAULT)
         durable = cast("Durable", self.durable)
         planner = Planner(
             m365=self.m365.typed, settings=options, ledger=self.ledger, posts=self.posts, steps=steps, now=self.clock

@@ -8,7 +8,7 @@ from services.database import Database
 from services.incidents import store, timeline
 from services.playbook.ledger import EffectState, Ledger, Run, RunKind, effects_of, findings_of, runs_of
 from services.playbook.step import Change, Finding, Outcome, Plan, Severity, State
-from tests.services.fakes import CHANNEL, NOW, actor, subject
+from tests.services.fakes import CHANNEL, NOW, VAULT, actor, subject
 
 CHANGE = Change("sign-in", "Sign-in", "Allowed", "Blocked", seen="2026", data={"was": [1, None]})
 PLAN = Plan((CHANGE,))
@@ -21,7 +21,7 @@ async def incident_id(database: Database) -> str:
 
 
 async def _begin(database: Database, incident_id: str, cause: str = "c", kind: RunKind = RunKind.APPLY) -> Run:
-    run, _ = await Ledger(database).begin(incident_id, "block-sign-in", kind, cause, PLAN, actor("adele"), NOW)
+    run, _ = await Ledger(database, VAULT).begin(incident_id, "block-sign-in", kind, cause, PLAN, actor("adele"), NOW)
     return run
 
 
@@ -31,14 +31,14 @@ async def _events(database: Database, incident_id: str) -> list[str]:
 
 
 async def test_one_cause_has_one_run_of_a_step_even_at_once(database: Database, incident_id: str) -> None:
-    ledgers = [Ledger(database) for _ in range(8)]
+    ledgers = [Ledger(database, VAULT) for _ in range(8)]
     found = await asyncio.gather(
         *(each.begin(incident_id, "s", RunKind.APPLY, "c", PLAN, actor("adele"), NOW) for each in ledgers)
     )
     assert sum(new for _, new in found) == 1
     assert len({run.id for run, _ in found}) == 1
     assert (await _events(database, incident_id)).count("step:started") == 1
-    _, new = await Ledger(database).begin(incident_id, "s", RunKind.APPLY, "other", PLAN, actor("adele"), NOW)
+    _, new = await Ledger(database, VAULT).begin(incident_id, "s", RunKind.APPLY, "other", PLAN, actor("adele"), NOW)
     assert new
 
 
@@ -50,7 +50,7 @@ async def test_a_run_reads_back_the_same(database: Database, incident_id: str) -
 
 
 async def test_the_first_end_stays(database: Database, incident_id: str) -> None:
-    ledger, run = Ledger(database), await _begin(database, incident_id)
+    ledger, run = Ledger(database, VAULT), await _begin(database, incident_id)
     await ledger.end(run, Outcome(State.DONE, "First."), NOW, {"piece": [1]})
     await ledger.end(run, Outcome(State.FAILED, "Second."), NOW, {"piece": [2]})
     async with database.read() as connection:
@@ -60,7 +60,7 @@ async def test_the_first_end_stays(database: Database, incident_id: str) -> None
 
 
 async def test_each_mark_of_an_effect_is_a_line_of_the_timeline(database: Database, incident_id: str) -> None:
-    ledger, run = Ledger(database), await _begin(database, incident_id)
+    ledger, run = Ledger(database, VAULT), await _begin(database, incident_id)
     assert await ledger.effect(run, "sign-in") is None
     for state in (EffectState.INTENDED, EffectState.UNKNOWN, EffectState.SENT, EffectState.SHOWN, EffectState.FAILED):
         await ledger.mark(run, CHANGE, state, NOW, {"code": "x"})
@@ -75,7 +75,7 @@ async def test_each_mark_of_an_effect_is_a_line_of_the_timeline(database: Databa
 
 
 async def test_findings_of_a_second_look_take_the_place_of_the_first(database: Database, incident_id: str) -> None:
-    ledger = Ledger(database)
+    ledger = Ledger(database, VAULT)
     note, alarm = Finding("n", Severity.NOTE, "Note"), Finding("a", Severity.ALARM, "Alarm", ("Why.",), NOW, {"x": 1})
     first = await _begin(database, incident_id, "1", RunKind.READ)
     await ledger.end(first, Outcome(State.DONE, ""), NOW, findings=(note, alarm))

@@ -13,6 +13,12 @@ _SQLITE_APPEND_ONLY = """
 CREATE TRIGGER timeline_no_{verb} BEFORE {verb} ON timeline
 BEGIN SELECT RAISE(ABORT, 'the timeline is append-only'); END
 """
+# SQLite's REPLACE deletes a row without asking the trigger for deletions.
+_SQLITE_NO_REPLACE = """
+CREATE TRIGGER timeline_no_replace BEFORE INSERT ON timeline
+WHEN EXISTS (SELECT 1 FROM timeline WHERE id = NEW.id OR (incident_id = NEW.incident_id AND seq = NEW.seq))
+BEGIN SELECT RAISE(ABORT, 'the timeline is append-only'); END
+"""
 _POSTGRES_FUNCTION = """
 CREATE FUNCTION timeline_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the timeline is append-only'; END $$
@@ -20,6 +26,10 @@ $$ BEGIN RAISE EXCEPTION 'the timeline is append-only'; END $$
 _POSTGRES_TRIGGER = """
 CREATE TRIGGER timeline_append_only BEFORE UPDATE OR DELETE ON timeline
 FOR EACH ROW EXECUTE FUNCTION timeline_is_append_only()
+"""
+_POSTGRES_NO_TRUNCATE = """
+CREATE TRIGGER timeline_no_truncate BEFORE TRUNCATE ON timeline
+FOR EACH STATEMENT EXECUTE FUNCTION timeline_is_append_only()
 """
 
 
@@ -235,6 +245,8 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute(_SQLITE_APPEND_ONLY.format(verb="UPDATE"))
         op.execute(_SQLITE_APPEND_ONLY.format(verb="DELETE"))
+        op.execute(_SQLITE_NO_REPLACE)
     else:
         op.execute(_POSTGRES_FUNCTION)
         op.execute(_POSTGRES_TRIGGER)
+        op.execute(_POSTGRES_NO_TRUNCATE)

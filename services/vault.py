@@ -1,0 +1,67 @@
+"""Encryption at rest: what IRBot keeps of people's mailboxes and sign-ins is unreadable without its key.
+
+The key comes from `IRBOT_DATA_KEYS` (newest first: a key can be changed, and older data still be read), or from a file
+beside the database that is made at the first start and that only our own user may read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from services.errors import Conflict
+from services.settings import Settings
+
+_KEY_FILE = "data.key"
+
+
+class Vault:
+    """Packs and unpacks bytes: compressed, then encrypted and authenticated."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        """Raises ValueError when a key is not 32 bytes in URL-safe Base64."""
+        if not keys:
+            raise ValueError("IRBot never keeps evidence without a key")
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    @classmethod
+    def open(cls, settings: Settings) -> Vault:
+        """The vault of these settings. Reads and may write a file: call it off the event loop."""
+        if settings.data_keys:
+            return cls(tuple(key.get_secret_value() for key in settings.data_keys))
+        return cls((_key_of(settings.data_dir / _KEY_FILE),))
+
+    def pack(self, raw: bytes) -> bytes:
+        """Compresses and encrypts."""
+        return self._fernet.encrypt(gzip.compress(raw, mtime=0))
+
+    def unpack(self, packed: bytes) -> bytes:
+        """Gives back what was packed. Raises Conflict when no key fits or a byte was changed."""
+        try:
+            return gzip.decompress(self._fernet.decrypt(packed))
+        except InvalidToken as error:
+            raise Conflict(reason="wrong-data-key") from error
+
+    def renew(self, packed: bytes) -> bytes:
+        """The same content under the newest key."""
+        try:
+            return self._fernet.rotate(packed)
+        except InvalidToken as error:
+            raise Conflict(reason="wrong-data-key") from error
+
+
+def _key_of(file: Path) -> str:
+    """The key in the file, made where there is none. Two processes that make it at once agree on one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text(encoding="ascii").strip()
+    with os.fdopen(handle, "w", encoding="ascii") as written:
+        written.write(Fernet.generate_key().decode("ascii"))
+        written.flush()
+        os.fsync(written.fileno())
+    return file.read_text(encoding="ascii").strip()
