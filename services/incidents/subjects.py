@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
 from services.errors import IRBotError, MissingLicence
@@ -56,14 +56,19 @@ async def recognise(m365: Microsoft365, settings: Settings, object_id: str) -> t
             role_assignable_group=bool(roles and roles.role_assignable_group),
             management_restricted=account.management_restricted,
             privileged=privileged,
-            vip=account.id in settings.vip_users or groups is None or bool(groups & set(settings.vip_groups)),
-            break_glass=account.id in settings.break_glass_users
+            vip=_listed(account, settings.vip_users) or groups is None or bool(groups & set(settings.vip_groups)),
+            break_glass=_listed(account, settings.break_glass_users)
             or (groups is None and bool(settings.break_glass_groups))
             or bool(groups and groups & set(settings.break_glass_groups)),
             unknowns=tuple(sorted(unknowns)),
         ),
         account,
     )
+
+
+def _listed(account: Account, names: Iterable[str]) -> bool:
+    """Whether the settings name this account. Object ids are asked for; a slip into a UPN must not cost protection."""
+    return not {account.id.casefold(), account.upn.casefold()}.isdisjoint(name.casefold() for name in names)
 
 
 def _privilege(roles: Roles | None, unknowns: list[str]) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
