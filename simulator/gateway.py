@@ -201,7 +201,9 @@ def middleware(world: World, service: str | None = None) -> Middleware:
             try:
                 return await handler(request)
             except web.HTTPException as problem:
-                return problem
+                return web.Response(
+                    status=problem.status, body=(problem.text or "").encode(), headers=dict(problem.headers)
+                )
 
         try:
             return await pass_through(world, visit, handle)
