@@ -301,7 +301,7 @@ def _integer(name: str, raw: Any) -> int:
         number = int(raw)
     except (TypeError, ValueError):
         number = None
-    if number is None or isinstance(raw, bool):
+    if number is None or isinstance(raw, bool) or not -(2**31) <= number < 2**31:
         raise errors.bad_value(name, raw, '"System.Int32".')
     return number
 
@@ -325,17 +325,20 @@ def _guid(name: str, raw: Any) -> UUID:
 def _unlimited(name: str, raw: Any) -> str | int:
     if str(raw).lower() == "unlimited":
         return "Unlimited"
-    text = str(raw)
-    if re.fullmatch(r"\d+\.\d\d:\d\d:\d\d", text):
-        return text
-    return _integer(name, raw)
+    if name != "ResultSize" and re.fullmatch(r"\d+\.\d\d:\d\d:\d\d", str(raw)):
+        return str(raw)
+    number = _integer(name, raw)
+    if number < 1:
+        raise errors.bad_value(name, raw, '"Microsoft.Exchange.Data.Unlimited".')
+    return number
 
 
 def _span(name: str, raw: Any) -> timedelta:
-    found = re.fullmatch(r"(?:(\d+)\.)?(\d{1,2}):(\d\d):(\d\d)", str(raw)) or re.fullmatch(r"(\d+)", str(raw))
+    text = str(raw)
+    found = re.fullmatch(r"(?:(\d{1,7})\.)?(\d{1,2}):(\d\d):(\d\d)", text) or re.fullmatch(r"(\d{1,7})", text)
     if found is None:
         raise errors.bad_value(name, raw, '"Microsoft.Exchange.Data.EnhancedTimeSpan".')
-    if found.lastindex == 1 and ":" not in str(raw):
+    if ":" not in text:
         return timedelta(days=int(found[1]))
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -17,7 +17,7 @@ from simulator.clock import Clock, parse_stamp
 from simulator.exchange import errors
 from simulator.exchange.defaults import new_junk, new_message_configuration, new_organisation
 from simulator.exchange.paging import Pages
-from simulator.exchange.state import Mailbox, MailContact, Organisation, new_cas, new_settings
+from simulator.exchange.state import Mailbox, MailContact, Organisation, new_cas, new_folders, new_settings
 from simulator.ids import guid
 from simulator.tenant import Tenant, User
 
@@ -257,6 +257,12 @@ class Exchange:
             f"CN={self.name_of(user.id)},OU={self.tenant.initial_domain},OU=Microsoft Exchange Hosted Organizations,"
             f"DC=EURPR{digest[:2].upper()},DC=PROD,DC=OUTLOOK,DC=COM"
         )
+
+    def speak(self, mailbox: Mailbox, locale: str) -> None:
+        """Sets the language of a mailbox: its standard folders are renamed, and Graph sees it too."""
+        mailbox.locale = locale
+        mailbox.folders = new_folders(mailbox.object_id, locale)
+        self.user(mailbox).mailbox_settings["language"] = {"locale": locale, "displayName": locale}
 
     def note(self, mailbox: Mailbox, what: str, name: str, before: Any, after: Any, by: str) -> None:
         """Writes a change into the tenant's record, where the page and the tests see it."""

@@ -105,15 +105,15 @@ def set_auto_reply(call: Call) -> Rows:
     user = call.exchange.user(mailbox)
     replies = _replies(user)
     wanted: dict[str, Any] = {}
-    if call.given("AutoReplyState"):
+    if call.get("AutoReplyState"):
         wanted["status"] = next(key for key, value in _STATES.items() if value == call.get("AutoReplyState"))
-    if call.given("ExternalAudience"):
+    if call.get("ExternalAudience"):
         wanted["externalAudience"] = next(k for k, value in _AUDIENCES.items() if value == call.get("ExternalAudience"))
     for name, key in (("InternalMessage", "internalReplyMessage"), ("ExternalMessage", "externalReplyMessage")):
         if call.given(name):
             wanted[key] = call.get(name, "")
     for name, key in (("StartTime", "scheduledStartDateTime"), ("EndTime", "scheduledEndDateTime")):
-        if call.given(name):
+        if call.get(name):
             moment = call.get(name).astimezone(UTC)
             wanted[key] = {"dateTime": moment.strftime("%Y-%m-%dT%H:%M:%S.%f0"), "timeZone": "UTC"}
     changed = {key: (replies.get(key), value) for key, value in wanted.items() if replies.get(key) != value}

@@ -12,7 +12,6 @@ import pytest
 
 from simulator.exchange.cmdlets import HANDLERS
 from simulator.exchange.parameters import SIGNATURES
-from simulator.exchange.state import new_folders
 from simulator.faults import Fault, Kind
 from simulator.roles import ROLES
 from simulator.tenant import RoleAssignment
@@ -423,7 +422,7 @@ async def test_a_reset_world_has_a_fresh_exchange(admin: Admin) -> None:
 
 async def test_folder_names_are_those_of_the_mailbox_s_language(admin: Admin) -> None:
     box = admin.exchange.mailbox("megan")
-    box.folders = new_folders(box.object_id, "nb-NO")
+    admin.exchange.speak(box, "nb-NO")
     (calendar,) = await admin.rows("Get-MailboxFolderStatistics", Identity="megan", FolderScope="Calendar")
     assert calendar["FolderPath"] == "/Kalender"
     assert (await admin.refusal("Get-MailboxFolderPermission", Identity="megan:\\Calendar"))[0] == 404

@@ -10,7 +10,6 @@ from services.microsoft365.exchange.rest import RestBackend
 from simulator.exchange import Exchange
 from simulator.exchange.cmdlets.folders import publish
 from simulator.exchange.state import FolderPermission as Entry
-from simulator.exchange.state import new_folders
 from simulator.server import Simulator
 
 
@@ -22,7 +21,7 @@ async def _calendar(exchange: RestBackend, mailbox: Mailbox) -> Folder:
 async def test_a_mailbox_in_german_has_german_folders_and_they_are_found_by_kind(
     exchange: RestBackend, megan: Mailbox, tenant: Exchange
 ) -> None:
-    tenant.mailbox("megan").folders = new_folders(megan.object_id, "de-DE")
+    tenant.speak(tenant.mailbox("megan"), "de-DE")
     calendar = await _calendar(exchange, megan)
     assert (calendar.name, calendar.path, calendar.kind) == ("Kalender", "/Kalender", "Calendar")
     assert any(folder.name == "Posteingang" for folder in await folders.list_folders(exchange, megan))
