@@ -5,9 +5,9 @@ $WarningPreference = 'SilentlyContinue'
 $InformationPreference = 'SilentlyContinue'
 $ProgressPreference = 'SilentlyContinue'
 $VerbosePreference = 'SilentlyContinue'
-[Console]::OutputEncoding = [System.Text.UTF8Encoding]::new($false)
-[Console]::InputEncoding = [System.Text.UTF8Encoding]::new($false)
-$answers = [System.IO.StreamWriter]::new([Console]::OpenStandardOutput(), [System.Text.UTF8Encoding]::new($false))
+$utf8 = [System.Text.UTF8Encoding]::new($false)
+$requests = [System.IO.StreamReader]::new([Console]::OpenStandardInput(), $utf8)
+$answers = [System.IO.StreamWriter]::new([Console]::OpenStandardOutput(), $utf8)
 $answers.AutoFlush = $true
 
 function Write-Answer([hashtable] $Answer) {
@@ -72,13 +72,15 @@ function Write-Failure($Id, $Record) {
     }
 }
 
-$line = [Console]::In.ReadLine()
+$line = $requests.ReadLine()
 if ($null -eq $line) { exit 2 }
 $connection = ConvertFrom-Json -InputObject $line -AsHashtable
 try {
     Import-Module -Name $connection['module'] -ErrorAction Stop | Out-Null
     $pem = $connection['certificate_file']
-    $certificate = [System.Security.Cryptography.X509Certificates.X509Certificate2]::CreateFromPemFile($pem, $pem)
+    $read = [System.Security.Cryptography.X509Certificates.X509Certificate2]::CreateFromPemFile($pem, $pem)
+    # Windows signs only with a key that was imported, not with one that was merely read.
+    $certificate = [System.Security.Cryptography.X509Certificates.X509Certificate2]::new($read.Export('Pkcs12'))
     $how = @{
         AppId        = $connection['app_id']
         Organization = $connection['organisation']
@@ -94,7 +96,7 @@ catch {
     exit 3
 }
 
-while ($null -ne ($line = [Console]::In.ReadLine())) {
+while ($null -ne ($line = $requests.ReadLine())) {
     $request = ConvertFrom-Json -InputObject $line -AsHashtable
     try {
         if ($request['cmdlet'] -eq 'Get-Command') {
@@ -108,7 +110,7 @@ while ($null -ne ($line = [Console]::In.ReadLine())) {
         $parameters = @{}
         foreach ($name in $request['parameters'].Keys) { $parameters[$name] = ConvertTo-Parameter $request['parameters'][$name] }
         $warned = $null
-        $found = @(& $request['cmdlet'] @parameters -WarningVariable warned -WarningAction SilentlyContinue -ErrorAction Stop)
+        $found = @(& $request['cmdlet'] @parameters -WarningVariable warned -WarningAction SilentlyContinue -ErrorAction Stop 3> $null 4> $null 5> $null 6> $null)
         $records = @($found | Where-Object { $null -ne $_ } | ForEach-Object { ConvertTo-Record $_ })
         $warnings = @($warned | Where-Object { $null -ne $_ } | ForEach-Object { [string] $_ })
         Write-Answer @{ id = $request['id']; ok = $true; records = $records; warnings = $warnings }
