@@ -38,6 +38,11 @@ class People(MutableMapping[str, "User"]):
         """Those who exist already: the others are as the seed made them."""
         return iter(list(self._made.values()))
 
+    @property
+    def unseen(self) -> int:
+        """How many nobody has looked at yet: ordinary, licensed people all of them."""
+        return len(self._waiting)
+
     def __getitem__(self, object_id: str) -> User:
         found = self._made.get(object_id)
         if found is None:

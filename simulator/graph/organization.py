@@ -75,7 +75,8 @@ def subscribed_skus(call: Call) -> Answer:
     rows: list[Json] = []
     for part_number in sorted(call.tenant.licences):
         sku = SKUS[part_number]
-        used = sum(1 for user in call.tenant.users.values() if part_number in user.licences)
+        people = call.tenant.users
+        used = sum(part_number in user.licences for user in people.known()) + people.unseen
         rows.append(
             {
                 "id": f"{call.tenant.id}_{sku.sku_id}",
