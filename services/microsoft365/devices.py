@@ -16,8 +16,8 @@ from services.microsoft365.operations import Effect, Needs, Operation, Row, perm
 from services.microsoft365.reading import flag, kind, moment, objects, text
 from services.together import together
 
-_OWNED = Operation("owned-devices", ("User.Read.All",))
-_REGISTERED = Operation("registered-devices", ("User.Read.All",))
+_OWNED = Operation("owned-devices", ("User.Read.All",), beside=("Device.Read.All",))
+_REGISTERED = Operation("registered-devices", ("User.Read.All",), beside=("Device.Read.All",))
 _READ_DEVICE = Operation("device", ("Device.Read.All",))
 _SET_ENABLED = Operation(
     "set-device-enabled",
@@ -41,7 +41,7 @@ _ACT = Operation(
 )
 
 NEEDS: Needs = {
-    "of_account": (*permissions_of(_OWNED, _REGISTERED), "Device.Read.All"),
+    "of_account": permissions_of(_OWNED, _REGISTERED),
     "device": permissions_of(_READ_DEVICE),
     "block": permissions_of(_SET_ENABLED),
     "allow": permissions_of(_SET_ENABLED),

@@ -39,6 +39,7 @@ _SET_ENABLED = Operation(
     effect=Effect.REPEATABLE,
     roles=_ADMINISTRATORS,
     containment=True,
+    beside=("User.Read.All",),
 )
 _REVOKE_SESSIONS = Operation(
     "revoke-sessions", ("User.RevokeSessions.All",), effect=Effect.REPEATABLE, roles=_ADMINISTRATORS, containment=True
@@ -51,7 +52,7 @@ _SET_PASSWORD = Operation(
     containment=True,
 )
 _CHECK_GROUPS = Operation("check-member-groups", ("User.Read.All", "GroupMember.Read.All"))
-_GROUP_MEMBERS = Operation("group-members", ("GroupMember.Read.All",))
+_GROUP_MEMBERS = Operation("group-members", ("GroupMember.Read.All",), beside=("User.Read.All",))
 _GROUPS_OF_ACCOUNT = Operation("groups-of-account", ("User.Read.All", "GroupMember.Read.All"))
 _OWN_APP = Operation("own-service-principal", ("Application.Read.All",))
 _OWN_APP_ROLES = Operation("own-app-role-assignments", ("Application.Read.All",))
@@ -63,12 +64,12 @@ NEEDS: Needs = {
     "account": permissions_of(_READ_ACCOUNT),
     "find_accounts": permissions_of(_FIND_ACCOUNTS),
     "nearest_accounts": permissions_of(_FIND_ACCOUNTS),
-    "block_sign_in": permissions_of(_SET_ENABLED, _READ_ACCOUNT),
-    "allow_sign_in": permissions_of(_SET_ENABLED, _READ_ACCOUNT),
+    "block_sign_in": permissions_of(_SET_ENABLED),
+    "allow_sign_in": permissions_of(_SET_ENABLED),
     "revoke_sessions": permissions_of(_REVOKE_SESSIONS),
     "set_password": permissions_of(_SET_PASSWORD),
     "groups_of": permissions_of(_CHECK_GROUPS),
-    "people_in": permissions_of(_GROUP_MEMBERS, _READ_ACCOUNT),
+    "people_in": permissions_of(_GROUP_MEMBERS),
     "app_roles_of": permissions_of(_OWN_APP, _CHECK_GROUPS),
     "directory_roles": permissions_of(_ROLE_ASSIGNMENTS, _GROUPS_OF_ACCOUNT, _ELIGIBLE_ROLES),
     "organization": permissions_of(_ORGANIZATION),

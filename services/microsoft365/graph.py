@@ -266,9 +266,9 @@ class Graph:
         while True:
             answer = await self.call(operation, request, mailbox=mailbox)
             page = answer.body.get("value")
-            if not isinstance(page, list):
+            if not isinstance(page, list) or not all(isinstance(entry, dict) for entry in page):
                 raise UpstreamDown(service=SERVICE, operation=operation.name, reason="unreadable-answer")
-            found.extend(entry for entry in page if isinstance(entry, dict))
+            found.extend(page)
             link = answer.body.get("@odata.nextLink")
             if limit is not None and len(found) >= limit:
                 return Items(tuple(found[:limit]), complete=len(found) == limit and not link)

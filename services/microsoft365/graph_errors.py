@@ -117,7 +117,7 @@ def _forbidden(
     granted: frozenset[str] | None,
 ) -> IRBotError:
     """403 stands for a missing permission, directory role or licence, and Graph does not say which."""
-    needed = operation.permissions
+    needed = operation.all_permissions
     missing = [name for name in needed if granted is not None and name not in granted]
     all_granted = granted is not None and not missing
     if _needs_licence(code) and not missing:

@@ -36,7 +36,7 @@ class Row(StrEnum):
 
 @dataclass(frozen=True)
 class Operation:
-    """One kind of call. `permissions` are all needed; Graph does not name a missing one, so it is named from here."""
+    """One kind of call. All its permissions are needed; Graph does not name a missing one, so it is named from here."""
 
     name: str
     permissions: tuple[str, ...]
@@ -45,6 +45,11 @@ class Operation:
     roles: tuple[str, ...] = ()  # Entra roles of which our application needs one, for some targets or all
     licence: str | None = None  # what the tenant must own
     containment: bool = False  # stops an intruder: served first when the tenant is throttled
+    beside: tuple[str, ...] = ()  # permissions that are needed as well, though Graph's table has them elsewhere
+
+    @property
+    def all_permissions(self) -> tuple[str, ...]:
+        return (*self.permissions, *self.beside)
 
 
 class OperationOption(RequestOption):
@@ -62,4 +67,4 @@ class OperationOption(RequestOption):
 
 def permissions_of(*operations: Operation) -> tuple[str, ...]:
     """All permissions that these operations need together, each once."""
-    return tuple(dict.fromkeys(name for operation in operations for name in operation.permissions))
+    return tuple(dict.fromkeys(name for operation in operations for name in operation.all_permissions))

@@ -227,8 +227,9 @@ async def test_a_list_that_goes_in_circles_is_left(wire: GraphBench) -> None:
     assert caught.value.data["reason"] == "endless-list"
 
 
-async def test_an_empty_answer_is_not_an_empty_list(wire: GraphBench) -> None:
-    wire.replies = [EMPTY]
+@pytest.mark.parametrize("answer", [{}, {"value": None}, {"value": [None]}, {"value": {"id": "1"}}, None])
+async def test_an_empty_or_odd_answer_is_not_an_empty_list(wire: GraphBench, answer: object) -> None:
+    wire.replies = [EMPTY if answer is None else httpx.Response(200, json=answer)]
     with pytest.raises(UpstreamDown):
         await wire.graph.items(READ, wire.graph.request(Method.GET, wire.graph.client.users))
 

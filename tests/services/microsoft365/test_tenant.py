@@ -263,6 +263,26 @@ async def test_the_declared_permissions_are_enough_and_a_missing_one_is_named(
     assert set(named) <= set(needs)
 
 
+@pytest.mark.parametrize("name", [name for name in CALLS if len(GRAPH_NEEDS[name]) > 1])
+async def test_one_missing_permission_is_the_one_that_is_named(
+    sim: Simulator, m365: Microsoft365, settings: Settings, name: str
+) -> None:
+    """Some permissions stand in for each other: where the call works without one, nothing is to be said."""
+    megan = await the(m365, "megan")
+    told: dict[str, list[str]] = {}
+    for missing in GRAPH_NEEDS[name]:
+        grant_exactly(sim, set(GRAPH_NEEDS[name]) - {missing})
+        try:
+            answer = await CALLS[name](m365, megan, settings)
+            if getattr(answer, "eligible_reason", None) is not None:
+                told[missing] = ["RoleEligibilitySchedule.Read.Directory"]
+        except MissingPermission as error:
+            named = error.data["permissions"]
+            assert isinstance(named, list)
+            told[missing] = named
+    assert told == {missing: [missing] for missing in told}
+
+
 # When the tenant is not well ---------------------------------------------------------------------------------------
 
 
