@@ -88,6 +88,16 @@ def test_a_permission_that_does_not_help_is_found(contract: Contract) -> None:
     )
 
 
+@pytest.mark.parametrize(("method", "path"), graph_contract.OUTSIDE)
+def test_what_the_contract_leaves_out_is_really_left_out_and_known_to_the_sdk(
+    contract: Contract, builders: SdkBuilders, method: str, path: str
+) -> None:
+    assert method.lower() not in contract.methods(path)
+    concrete = path.removeprefix("/v1.0").replace("{user-id}", "u1")
+    assert list(builders.misses(asked(method, concrete, {}))) == []
+    assert list(builders.misses(asked(method, concrete, {"nonsense": 1}))) != []
+
+
 def test_every_operation_of_the_product_is_known() -> None:
     names = [operation.name for operation in graph_contract.declared_operations()]
     assert len(names) == len(set(names)), "each operation has a name of its own"
