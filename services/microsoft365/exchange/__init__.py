@@ -4,6 +4,7 @@
 mailboxes, holds, inbox_rules, sweep_rules, delegates, folders, junk, auto_replies, signatures, add_ins, protocols,
 mobile_devices, mail_flow, message_traces, restricted_senders, auditing, unified_audit. Each declares the cmdlets that
 it needs and its effect (`operations.ALL`); `preflight.missing` compares that with what our roles hold.
+`PERMISSION` and `ROLE` are what our app must hold for any of it.
 `snapshots.take` reads all of a mailbox at once; `recorded` turns what the functions return into JSON and back.
 """
 
@@ -31,14 +32,18 @@ from services.microsoft365.exchange import (
     sweep_rules,
     unified_audit,
 )
+from services.microsoft365.exchange.answers import ROLE
 from services.microsoft365.exchange.backend import ExchangeBackend
 from services.microsoft365.exchange.operations import ALL, Effect, Operation
 from services.microsoft365.exchange.powershell import PowerShellBackend
+from services.microsoft365.exchange.rest import APP_ROLE as PERMISSION
 from services.microsoft365.exchange.rest import RestBackend, TokenSource
 from services.settings import Settings
 
 __all__ = [
     "ALL",
+    "PERMISSION",
+    "ROLE",
     "Effect",
     "ExchangeBackend",
     "Operation",

@@ -41,19 +41,19 @@ async def list_add_ins(exchange: ExchangeBackend, mailbox: Mailbox) -> tuple[Add
     )
 
 
-@operation("Disable-App", effect=Effect.SAME)
+@operation("Disable-App", effect=Effect.REPEATABLE)
 async def disable(exchange: ExchangeBackend, mailbox: Mailbox, app_id: str) -> None:
     """Turns an add-in off for this mailbox."""
     await _on(exchange, "Disable-App", mailbox, app_id)
 
 
-@operation("Enable-App", effect=Effect.SAME)
+@operation("Enable-App", effect=Effect.REPEATABLE)
 async def enable(exchange: ExchangeBackend, mailbox: Mailbox, app_id: str) -> None:
     """Turns an add-in on again."""
     await _on(exchange, "Enable-App", mailbox, app_id)
 
 
-@operation("Remove-App", effect=Effect.SAME)
+@operation("Remove-App", effect=Effect.REPEATABLE)
 async def remove(exchange: ExchangeBackend, mailbox: Mailbox, app_id: str) -> None:
     """Removes an add-in that the user installed; nothing here can install it again."""
     await _on(exchange, "Remove-App", mailbox, app_id)

@@ -48,6 +48,7 @@ _TRACE_PAUSE_SECONDS = 60.0
 _CONCURRENCY = "maximum number of concurrent requests"
 _EXPIRED_PAGE = "pagination request"
 ROLE = "Exchange Administrator"
+HOLD_LICENCE = "Exchange Online Plan 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ def _of_the_cmdlet(
     if name == "InvalidOperationOnDirSyncedObjectException" or "synchronized from your on-premises" in said:
         return OnPremises(**data)
     if "LitigationHoldEnabled" in said and "license" in said.lower():
-        return MissingLicence(licence="Exchange Online Plan 2", **data)
+        return MissingLicence(licence=HOLD_LICENCE, **data)
     if name == "ManagementObjectAmbiguousException":
         return Ambiguous(sought=call.target, candidates=[], **data)
     if what := _absent(refused, call):

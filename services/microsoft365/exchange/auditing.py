@@ -33,7 +33,7 @@ async def read(exchange: ExchangeBackend) -> Auditing:
     )
 
 
-@operation("Set-AdminAuditLogConfig", effect=Effect.SAME)
+@operation("Set-AdminAuditLogConfig", effect=Effect.REPEATABLE)
 async def switch_unified_log(exchange: ExchangeBackend, *, on: bool) -> bool:
     """Switches the unified audit log; takes up to an hour. False: it was so already, or our role did not reach."""
     parameters: dict[str, Parameter] = {"UnifiedAuditLogIngestionEnabled": on}
@@ -51,7 +51,7 @@ async def is_bypassed(exchange: ExchangeBackend, mailbox: Mailbox) -> bool:
     return any(values.flag(row, "AuditBypassEnabled") for row in rows)
 
 
-@operation("Set-MailboxAuditBypassAssociation", effect=Effect.SAME)
+@operation("Set-MailboxAuditBypassAssociation", effect=Effect.REPEATABLE)
 async def set_bypass(exchange: ExchangeBackend, mailbox: Mailbox, *, on: bool) -> bool:
     """Ends the bypass, or puts a recorded one back."""
     parameters: dict[str, Parameter] = {"Identity": mailbox.object_id, "AuditBypassEnabled": on}

@@ -47,13 +47,13 @@ async def read(exchange: ExchangeBackend, mailbox: Mailbox) -> AutoReply:
     )
 
 
-@operation("Set-MailboxAutoReplyConfiguration", effect=Effect.SAME)
+@operation("Set-MailboxAutoReplyConfiguration", effect=Effect.REPEATABLE)
 async def switch_off(exchange: ExchangeBackend, mailbox: Mailbox) -> bool:
     """Stops the reply and keeps its text."""
     return await _set(exchange, mailbox, {"AutoReplyState": "Disabled"})
 
 
-@operation("Set-MailboxAutoReplyConfiguration", effect=Effect.SAME)
+@operation("Set-MailboxAutoReplyConfiguration", effect=Effect.REPEATABLE)
 async def restore(exchange: ExchangeBackend, mailbox: Mailbox, before: AutoReply) -> bool:
     """Puts the recorded reply back."""
     parameters: dict[str, Parameter] = {

@@ -58,13 +58,13 @@ async def list_access(exchange: ExchangeBackend, mailbox: Mailbox) -> Listed:
     return Listed(entries, result.complete)
 
 
-@operation("Remove-MailboxPermission", effect=Effect.SAME)
+@operation("Remove-MailboxPermission", effect=Effect.REPEATABLE)
 async def remove_access(exchange: ExchangeBackend, mailbox: Mailbox, entry: Access) -> bool:
     """Takes an entry away; False where it was not there any more."""
     return await _access_change(exchange, "Remove-MailboxPermission", mailbox, entry)
 
 
-@operation("Add-MailboxPermission", effect=Effect.SAME)
+@operation("Add-MailboxPermission", effect=Effect.REPEATABLE)
 async def restore_access(exchange: ExchangeBackend, mailbox: Mailbox, entry: Access) -> bool:
     """Puts a recorded entry back."""
     return await _access_change(exchange, "Add-MailboxPermission", mailbox, entry)
@@ -115,13 +115,13 @@ async def list_send_as_of(exchange: ExchangeBackend, mailbox: Mailbox) -> SendAs
     return SendAsListed(_send_as(result.records), result.complete)
 
 
-@operation("Remove-RecipientPermission", effect=Effect.SAME)
+@operation("Remove-RecipientPermission", effect=Effect.REPEATABLE)
 async def remove_send_as(exchange: ExchangeBackend, mailbox: Mailbox, trustee: str) -> bool:
     """Takes the right away; False where it was not there any more."""
     return await _send_as_change(exchange, "Remove-RecipientPermission", mailbox, trustee)
 
 
-@operation("Add-RecipientPermission", effect=Effect.SAME)
+@operation("Add-RecipientPermission", effect=Effect.REPEATABLE)
 async def restore_send_as(exchange: ExchangeBackend, mailbox: Mailbox, trustee: str) -> bool:
     """Gives a recorded right back."""
     return await _send_as_change(exchange, "Add-RecipientPermission", mailbox, trustee)
@@ -155,13 +155,13 @@ async def list_on_behalf(exchange: ExchangeBackend, mailbox: Mailbox) -> dict[st
     return await resolve_recipients(exchange, mailbox.on_behalf) if mailbox.on_behalf else {}
 
 
-@operation("Set-Mailbox", effect=Effect.SAME)
+@operation("Set-Mailbox", effect=Effect.REPEATABLE)
 async def remove_on_behalf(exchange: ExchangeBackend, mailbox: Mailbox, recipients: tuple[str, ...]) -> bool:
     """Takes the right away from these (object ids or addresses); others keep it. Raises OnPremises where synced."""
     return await change(exchange, mailbox, GrantSendOnBehalfTo=Edit(remove=recipients))
 
 
-@operation("Set-Mailbox", effect=Effect.SAME)
+@operation("Set-Mailbox", effect=Effect.REPEATABLE)
 async def restore_on_behalf(exchange: ExchangeBackend, mailbox: Mailbox, recipients: tuple[str, ...]) -> bool:
     """Gives a recorded right back."""
     return await change(exchange, mailbox, GrantSendOnBehalfTo=Edit(add=recipients))

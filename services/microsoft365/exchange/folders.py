@@ -103,7 +103,7 @@ async def find_trustee(exchange: ExchangeBackend, mailbox: Mailbox, folder: Fold
     return holders[0]
 
 
-@operation("Remove-MailboxFolderPermission", effect=Effect.SAME)
+@operation("Remove-MailboxFolderPermission", effect=Effect.REPEATABLE)
 async def remove_permission(exchange: ExchangeBackend, mailbox: Mailbox, folder: Folder, trustee: str) -> bool:
     """Takes an entry away by object id or address; False where it was not there any more."""
     if trustee in EVERYBODY:
@@ -118,7 +118,7 @@ async def remove_permission(exchange: ExchangeBackend, mailbox: Mailbox, folder:
     return True
 
 
-@operation("Set-MailboxFolderPermission", effect=Effect.SAME)
+@operation("Set-MailboxFolderPermission", effect=Effect.REPEATABLE)
 async def set_permission(
     exchange: ExchangeBackend, mailbox: Mailbox, folder: Folder, trustee: str, rights: tuple[str, ...]
 ) -> None:
@@ -126,7 +126,7 @@ async def set_permission(
     await _entry(exchange, "Set-MailboxFolderPermission", mailbox, folder, trustee, rights)
 
 
-@operation("Add-MailboxFolderPermission", effect=Effect.SAME)
+@operation("Add-MailboxFolderPermission", effect=Effect.REPEATABLE)
 async def restore_permission(
     exchange: ExchangeBackend, mailbox: Mailbox, folder: Folder, trustee: str, rights: tuple[str, ...]
 ) -> bool:
@@ -162,14 +162,14 @@ async def list_publishing(exchange: ExchangeBackend, mailbox: Mailbox) -> tuple[
     return tuple(found)
 
 
-@operation("Set-MailboxCalendarFolder", effect=Effect.SAME)
+@operation("Set-MailboxCalendarFolder", effect=Effect.REPEATABLE)
 async def stop_publishing(exchange: ExchangeBackend, mailbox: Mailbox, folder: Folder) -> None:
     """Takes a calendar off the open web."""
     parameters: dict[str, Parameter] = {"Identity": _identity(mailbox, folder), "PublishEnabled": False}
     await exchange.invoke("Set-MailboxCalendarFolder", parameters, anchor=mailbox.anchor)
 
 
-@operation("Set-MailboxCalendarFolder", effect=Effect.SAME)
+@operation("Set-MailboxCalendarFolder", effect=Effect.REPEATABLE)
 async def restore_publishing(exchange: ExchangeBackend, mailbox: Mailbox, before: Publishing) -> None:
     """Publishes a calendar as recorded; its address may be a new one."""
     parameters: dict[str, Parameter] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from services.microsoft365.exchange.answers import HOLD_LICENCE
 from services.microsoft365.exchange.backend import ExchangeBackend, Parameter
 from services.microsoft365.exchange.mailboxes import Hold, Mailbox, Retention, change
 from services.microsoft365.exchange.operations import Effect, operation
@@ -14,7 +15,7 @@ from services.microsoft365.exchange.operations import Effect, operation
 LONGEST_RETENTION = timedelta(days=30)
 
 
-@operation("Set-Mailbox", effect=Effect.SAME)
+@operation("Set-Mailbox", effect=Effect.REPEATABLE, licence=HOLD_LICENCE)
 async def place_hold(
     exchange: ExchangeBackend, mailbox: Mailbox, comment: str = "", duration_days: int | None = None
 ) -> bool:
@@ -26,7 +27,7 @@ async def place_hold(
     return await change(exchange, mailbox, **parameters)
 
 
-@operation("Set-Mailbox", effect=Effect.SAME)
+@operation("Set-Mailbox", effect=Effect.REPEATABLE)
 async def restore_hold(exchange: ExchangeBackend, mailbox: Mailbox, before: Hold) -> bool:
     """Puts the recorded state of the hold back; a hold that others had placed stays."""
     return await change(
@@ -38,13 +39,13 @@ async def restore_hold(exchange: ExchangeBackend, mailbox: Mailbox, before: Hold
     )
 
 
-@operation("Set-Mailbox", effect=Effect.SAME)
+@operation("Set-Mailbox", effect=Effect.REPEATABLE)
 async def lengthen_retention(exchange: ExchangeBackend, mailbox: Mailbox) -> bool:
     """Keeps deleted items for thirty days, the longest that the cloud allows without a hold."""
     return await change(exchange, mailbox, RetainDeletedItemsFor="30.00:00:00", SingleItemRecoveryEnabled=True)
 
 
-@operation("Set-Mailbox", effect=Effect.SAME)
+@operation("Set-Mailbox", effect=Effect.REPEATABLE)
 async def restore_retention(exchange: ExchangeBackend, mailbox: Mailbox, before: Retention) -> bool:
     """Puts the recorded retention back."""
     days = before.deleted_items or timedelta(days=14)

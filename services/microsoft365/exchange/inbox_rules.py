@@ -138,19 +138,19 @@ async def list_rules(exchange: ExchangeBackend, mailbox: Mailbox) -> InboxRules:
     return InboxRules(rules, everything.complete and shown.complete, everything.warnings)
 
 
-@operation("Disable-InboxRule", effect=Effect.SAME)
+@operation("Disable-InboxRule", effect=Effect.REPEATABLE)
 async def disable_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule_id: str) -> None:
     """Turns a rule off and keeps it as evidence. Raises Gone where it is not there any more."""
     await _on_rule(exchange, "Disable-InboxRule", mailbox, rule_id)
 
 
-@operation("Enable-InboxRule", effect=Effect.SAME)
+@operation("Enable-InboxRule", effect=Effect.REPEATABLE)
 async def enable_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule_id: str) -> None:
     """Turns a rule on again."""
     await _on_rule(exchange, "Enable-InboxRule", mailbox, rule_id)
 
 
-@operation("Remove-InboxRule", effect=Effect.SAME)
+@operation("Remove-InboxRule", effect=Effect.REPEATABLE)
 async def remove_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule_id: str) -> None:
     """Removes a rule. Raises Gone where it is not there any more; its record must exist before."""
     await _on_rule(exchange, "Remove-InboxRule", mailbox, rule_id)

@@ -37,13 +37,13 @@ async def read(exchange: ExchangeBackend, mailbox: Mailbox) -> JunkLists:
     return JunkLists(**{name: values.texts(row, exchange_name) for name, exchange_name in _NAMES.items()})
 
 
-@operation("Set-MailboxJunkEmailConfiguration", effect=Effect.SAME)
+@operation("Set-MailboxJunkEmailConfiguration", effect=Effect.REPEATABLE)
 async def remove_entries(exchange: ExchangeBackend, mailbox: Mailbox, entries: JunkLists) -> bool:
     """Takes these entries out and leaves the others; False where none was there."""
     return await _edit(exchange, mailbox, {name: Edit(remove=listed) for name, listed in _given(entries)})
 
 
-@operation("Set-MailboxJunkEmailConfiguration", effect=Effect.SAME)
+@operation("Set-MailboxJunkEmailConfiguration", effect=Effect.REPEATABLE)
 async def restore_entries(exchange: ExchangeBackend, mailbox: Mailbox, entries: JunkLists) -> bool:
     """Puts recorded entries back."""
     return await _edit(exchange, mailbox, {name: Edit(add=listed) for name, listed in _given(entries)})

@@ -93,13 +93,13 @@ async def list_transport_rules(exchange: ExchangeBackend) -> TransportRules:
     return TransportRules(tuple(_transport_rule(row) for row in result.records), result.complete)
 
 
-@operation("Disable-TransportRule", effect=Effect.SAME)
+@operation("Disable-TransportRule", effect=Effect.REPEATABLE)
 async def disable_transport_rule(exchange: ExchangeBackend, guid: str) -> None:
     """Switches a rule off."""
     await exchange.invoke("Disable-TransportRule", {"Identity": guid}, anchor=ORGANISATION)
 
 
-@operation("Enable-TransportRule", effect=Effect.SAME)
+@operation("Enable-TransportRule", effect=Effect.REPEATABLE)
 async def enable_transport_rule(exchange: ExchangeBackend, guid: str) -> None:
     """Switches a rule on again."""
     await exchange.invoke("Enable-TransportRule", {"Identity": guid}, anchor=ORGANISATION)
@@ -125,7 +125,7 @@ async def list_connectors(exchange: ExchangeBackend) -> tuple[Connector, ...]:
     return tuple(found.values())
 
 
-@operation("Set-InboundConnector", "Set-OutboundConnector", effect=Effect.SAME)
+@operation("Set-InboundConnector", "Set-OutboundConnector", effect=Effect.REPEATABLE)
 async def switch_connector(exchange: ExchangeBackend, connector: Connector, *, on: bool) -> bool:
     """Switches a connector on or off; False where it was so already."""
     cmdlet = "Set-InboundConnector" if connector.inbound else "Set-OutboundConnector"
@@ -150,13 +150,13 @@ async def list_journal_rules(exchange: ExchangeBackend) -> tuple[JournalRule, ..
     )
 
 
-@operation("Disable-JournalRule", effect=Effect.SAME)
+@operation("Disable-JournalRule", effect=Effect.REPEATABLE)
 async def disable_journal_rule(exchange: ExchangeBackend, name: str) -> None:
     """Switches a journal rule off."""
     await exchange.invoke("Disable-JournalRule", {"Identity": name}, anchor=ORGANISATION)
 
 
-@operation("Enable-JournalRule", effect=Effect.SAME)
+@operation("Enable-JournalRule", effect=Effect.REPEATABLE)
 async def enable_journal_rule(exchange: ExchangeBackend, name: str) -> None:
     """Switches a journal rule on again."""
     await exchange.invoke("Enable-JournalRule", {"Identity": name}, anchor=ORGANISATION)

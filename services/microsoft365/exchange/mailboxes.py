@@ -210,7 +210,7 @@ async def change(exchange: ExchangeBackend, mailbox: Mailbox, **parameters: Para
 # -- forwarding --------------------------------------------------------------------------------------------------------
 
 
-@operation("Set-Mailbox", effect=Effect.SAME)
+@operation("Set-Mailbox", effect=Effect.REPEATABLE)
 async def clear_forwarding(exchange: ExchangeBackend, mailbox: Mailbox) -> bool:
     """Stops both kinds of forwarding at once; False where there was none. Record `mailbox.forwarding` before."""
     return await change(
@@ -218,7 +218,7 @@ async def clear_forwarding(exchange: ExchangeBackend, mailbox: Mailbox) -> bool:
     )
 
 
-@operation("Set-Mailbox", effect=Effect.SAME)
+@operation("Set-Mailbox", effect=Effect.REPEATABLE)
 async def restore_forwarding(exchange: ExchangeBackend, mailbox: Mailbox, before: Forwarding) -> bool:
     """Puts a recorded forwarding back."""
     return await change(

@@ -63,13 +63,13 @@ async def list_devices(exchange: ExchangeBackend, mailbox: Mailbox) -> tuple[Mob
     )
 
 
-@operation("Set-CASMailbox", effect=Effect.SAME)
+@operation("Set-CASMailbox", effect=Effect.REPEATABLE)
 async def block(exchange: ExchangeBackend, mailbox: Mailbox, device_ids: tuple[str, ...]) -> bool:
     """Refuses these devices from now on; False where all were refused already."""
     return await _blocked(exchange, mailbox, Edit(add=device_ids))
 
 
-@operation("Set-CASMailbox", effect=Effect.SAME)
+@operation("Set-CASMailbox", effect=Effect.REPEATABLE)
 async def unblock(exchange: ExchangeBackend, mailbox: Mailbox, device_ids: tuple[str, ...]) -> bool:
     """Lets these devices in again."""
     return await _blocked(exchange, mailbox, Edit(remove=device_ids))
@@ -81,7 +81,7 @@ async def _blocked(exchange: ExchangeBackend, mailbox: Mailbox, edit: Edit) -> b
     return not changed_nothing(result.warnings)
 
 
-@operation("Clear-MobileDevice", effect=Effect.SAME)
+@operation("Clear-MobileDevice", effect=Effect.REPEATABLE)
 async def wipe_account(exchange: ExchangeBackend, mailbox: Mailbox, device: MobileDevice) -> None:
     """Asks the device to drop the account. Raises Conflict where that would erase the whole device."""
     if not device.may_be_wiped:
@@ -92,14 +92,14 @@ async def wipe_account(exchange: ExchangeBackend, mailbox: Mailbox, device: Mobi
     await exchange.invoke("Clear-MobileDevice", parameters, anchor=mailbox.anchor)
 
 
-@operation("Clear-MobileDevice", effect=Effect.SAME)
+@operation("Clear-MobileDevice", effect=Effect.REPEATABLE)
 async def cancel_wipe(exchange: ExchangeBackend, mailbox: Mailbox, device: MobileDevice) -> None:
     """Takes a wipe back that the device has not carried out yet."""
     parameters: dict[str, Parameter] = {"Identity": device.guid, "Cancel": True}
     await exchange.invoke("Clear-MobileDevice", parameters, anchor=mailbox.anchor)
 
 
-@operation("Remove-MobileDevice", effect=Effect.SAME)
+@operation("Remove-MobileDevice", effect=Effect.REPEATABLE)
 async def forget(exchange: ExchangeBackend, mailbox: Mailbox, device: MobileDevice) -> None:
     """Removes the partnership, a pending wipe with it; a device with a valid token pairs again."""
     await exchange.invoke("Remove-MobileDevice", {"Identity": device.guid}, anchor=mailbox.anchor)

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar
+
+from services.microsoft365.operations import Effect
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Effect(StrEnum):
-    """What calling twice does."""
-
-    ONCE = "once"  # every call changes something anew: look before repeating
-    READ = "read"  # changes nothing
-    SAME = "same"  # the second call finds it done
-
-
 class Operation(Generic[P, R_co]):
-    """An async function with the cmdlets that it runs and its effect."""
+    """An async function with the cmdlets that it runs, its effect, and the licence of the mailbox that it takes."""
 
-    def __init__(self, function: Callable[P, Awaitable[R_co]], needs: tuple[str, ...], effect: Effect) -> None:
+    def __init__(
+        self, function: Callable[P, Awaitable[R_co]], needs: tuple[str, ...], effect: Effect, licence: str | None
+    ) -> None:
         self._function = function
         self.needs = needs
         self.effect = effect
+        self.licence = licence
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         update_wrapper(self, function)
         ALL[self.name] = self
@@ -38,10 +34,15 @@ class Operation(Generic[P, R_co]):
 ALL: dict[str, Operation[..., Any]] = {}
 
 
-def operation(*needs: str, effect: Effect) -> Callable[[Callable[P, Awaitable[R]]], Operation[P, R]]:
-    """Declares the cmdlets that a function runs, and its effect."""
+def operation(
+    *needs: str, effect: Effect, licence: str | None = None
+) -> Callable[[Callable[P, Awaitable[R]]], Operation[P, R]]:
+    """Declares the cmdlets that a function runs, its effect, and the licence that it takes."""
 
     def declare(function: Callable[P, Awaitable[R]]) -> Operation[P, R]:
-        return Operation(function, needs, effect)
+        return Operation(function, needs, effect, licence)
 
     return declare
+
+
+__all__ = ["ALL", "Effect", "Operation", "operation"]

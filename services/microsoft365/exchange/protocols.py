@@ -91,7 +91,7 @@ async def read(exchange: ExchangeBackend, mailbox: Mailbox) -> Protocols:
     return _protocols(only(result, "mailbox", mailbox.object_id))
 
 
-@operation("Set-CASMailbox", effect=Effect.SAME)
+@operation("Set-CASMailbox", effect=Effect.REPEATABLE)
 async def switch(
     exchange: ExchangeBackend,
     mailbox: Mailbox,
@@ -109,7 +109,7 @@ async def switch(
     return not changed_nothing(result.warnings)
 
 
-@operation("Set-CASMailbox", effect=Effect.SAME)
+@operation("Set-CASMailbox", effect=Effect.REPEATABLE)
 async def restore(exchange: ExchangeBackend, mailbox: Mailbox, before: Protocols, ours: Sequence[Protocol]) -> bool:
     """Puts the recorded switches back: those that were `ours` to change, and SMTP AUTH."""
     switches = {protocol: protocol in before.on for protocol in ours if protocol in before.on | before.off}
@@ -127,7 +127,7 @@ async def list_all(exchange: ExchangeBackend) -> OpenMailboxes:
     return OpenMailboxes(tuple(_open_mailbox(row) for row in result.records), result.complete)
 
 
-@operation("Set-CASMailbox", effect=Effect.SAME)
+@operation("Set-CASMailbox", effect=Effect.REPEATABLE)
 async def close_many(
     exchange: ExchangeBackend, mailboxes: Sequence[OpenMailbox], *, smtp_auth_too: bool = False
 ) -> dict[str, IRBotError | None]:
@@ -138,7 +138,7 @@ async def close_many(
     return await _many(exchange, [(mailbox, parameters) for mailbox in mailboxes])
 
 
-@operation("Set-CASMailbox", effect=Effect.SAME)
+@operation("Set-CASMailbox", effect=Effect.REPEATABLE)
 async def restore_many(exchange: ExchangeBackend, before: Sequence[OpenMailbox]) -> dict[str, IRBotError | None]:
     """Puts the recorded state of many mailboxes back."""
     work: list[tuple[OpenMailbox, dict[str, Parameter]]] = []
@@ -178,7 +178,7 @@ async def list_plans(exchange: ExchangeBackend) -> tuple[Plan, ...]:
     )
 
 
-@operation("Set-CASMailboxPlan", effect=Effect.SAME)
+@operation("Set-CASMailboxPlan", effect=Effect.REPEATABLE)
 async def set_plan(exchange: ExchangeBackend, plan: Plan) -> bool:
     """Makes a plan as described; reaches only mailboxes that are licensed later."""
     parameters: dict[str, Parameter] = {"Identity": plan.identity, "ImapEnabled": plan.imap, "PopEnabled": plan.pop}
@@ -193,7 +193,7 @@ async def read_organisation_smtp_auth(exchange: ExchangeBackend) -> bool:
     return not values.flag(only(result, "organisation", ""), _SMTP_AUTH)
 
 
-@operation("Set-TransportConfig", effect=Effect.SAME)
+@operation("Set-TransportConfig", effect=Effect.REPEATABLE)
 async def set_organisation_smtp_auth(exchange: ExchangeBackend, *, on: bool) -> bool:
     """Switches SMTP AUTH for the organisation; mailboxes with a setting of their own keep it."""
     result = await exchange.invoke("Set-TransportConfig", {_SMTP_AUTH: not on}, anchor=ORGANISATION)

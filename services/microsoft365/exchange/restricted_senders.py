@@ -47,7 +47,7 @@ async def find(exchange: ExchangeBackend, address: str) -> RestrictedSender | No
     return None
 
 
-@operation("Remove-BlockedSenderAddress", effect=Effect.SAME)
+@operation("Remove-BlockedSenderAddress", effect=Effect.REPEATABLE)
 async def release(exchange: ExchangeBackend, address: str) -> bool:
     """Takes a sender off the list: effective within an hour, at worst a day. False where it is not on it.
 
@@ -70,7 +70,7 @@ async def list_connectors(exchange: ExchangeBackend) -> tuple[RestrictedConnecto
     )
 
 
-@operation("Remove-BlockedConnector", effect=Effect.SAME)
+@operation("Remove-BlockedConnector", effect=Effect.REPEATABLE)
 async def release_connector(exchange: ExchangeBackend, connector_id: str) -> None:
     """Takes a connector off the list."""
     parameters: dict[str, Parameter] = {"ConnectorId": connector_id}

@@ -39,7 +39,7 @@ async def read(exchange: ExchangeBackend, mailbox: Mailbox) -> Signature:
     )
 
 
-@operation("Set-MailboxMessageConfiguration", effect=Effect.SAME)
+@operation("Set-MailboxMessageConfiguration", effect=Effect.REPEATABLE)
 async def write(exchange: ExchangeBackend, mailbox: Mailbox, signature: Signature) -> bool:
     """Makes the signature as described: an empty one to clear it, the recorded one to put it back."""
     parameters: dict[str, Parameter] = {

@@ -46,19 +46,19 @@ async def list_rules(exchange: ExchangeBackend, mailbox: Mailbox) -> tuple[Sweep
     )
 
 
-@operation("Disable-SweepRule", effect=Effect.SAME)
+@operation("Disable-SweepRule", effect=Effect.REPEATABLE)
 async def disable_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule_id: str) -> None:
     """Turns a sweep rule off. Raises Gone where it is not there any more."""
     await _on_rule(exchange, "Disable-SweepRule", mailbox, rule_id)
 
 
-@operation("Enable-SweepRule", effect=Effect.SAME)
+@operation("Enable-SweepRule", effect=Effect.REPEATABLE)
 async def enable_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule_id: str) -> None:
     """Turns a sweep rule on again."""
     await _on_rule(exchange, "Enable-SweepRule", mailbox, rule_id)
 
 
-@operation("Remove-SweepRule", effect=Effect.SAME)
+@operation("Remove-SweepRule", effect=Effect.REPEATABLE)
 async def remove_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule_id: str) -> None:
     """Removes a sweep rule. Raises Gone where it is not there any more."""
     await _on_rule(exchange, "Remove-SweepRule", mailbox, rule_id)
