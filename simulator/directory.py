@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.tenant import User
+
+
+class UnseenRow(dict[str, Any]):
+    """The properties of somebody nobody has looked at: names at once, and the person made when more is asked."""
+
+    def __init__(self, names: dict[str, Any], everything: Callable[[], dict[str, Any]]) -> None:
+        super().__init__(names)
+        self._everything = everything
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A property; only names come without making the person."""
+        return super().__getitem__(key) if super().__contains__(key) else self._everything().get(key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        return super().__getitem__(key) if super().__contains__(key) else self._everything()[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._everything()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._everything())
+
+    def items(self) -> Any:
+        """Everything."""
+        return self._everything().items()
 
 
 class People(MutableMapping[str, "User"]):
@@ -15,11 +41,13 @@ class People(MutableMapping[str, "User"]):
     def __init__(self) -> None:
         self._made: dict[str, User] = {}
         self._waiting: dict[str, Callable[[], User]] = {}
+        self._names: dict[str, Callable[[], dict[str, Any]]] = {}
         self._order: dict[str, None] = {}
         self._by_upn: dict[str, str] = {}
 
-    def expect(self, object_id: str, upn: str, make: Callable[[], User]) -> None:
-        """Announces a person whom `make` brings into being later."""
+    def expect(self, object_id: str, upn: str, make: Callable[[], User], names: Callable[[], dict[str, Any]]) -> None:
+        """Announces a person whom `make` brings into being later; `names` are the properties to be found by."""
+        self._names[object_id] = names
         self._order[object_id] = None
         self._by_upn[upn.lower()] = object_id
         self._waiting[object_id] = make
@@ -33,6 +61,18 @@ class People(MutableMapping[str, "User"]):
         """Tells that a principal name has changed."""
         self._by_upn.pop(old_upn.lower(), None)
         self._by_upn[user.upn.lower()] = user.id
+
+    def rows(self, shown: Callable[[User], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Everybody's properties in order, without making anybody: `shown` gives those of somebody who exists."""
+        for object_id in self:
+            user = self._made.get(object_id)
+            if user is not None:
+                yield shown(user)
+            else:
+                yield UnseenRow(self._names[object_id](), partial(self._shown, object_id, shown))
+
+    def _shown(self, object_id: str, shown: Callable[[User], dict[str, Any]]) -> dict[str, Any]:
+        return shown(self[object_id])
 
     def known(self) -> Iterator[User]:
         """Those who exist already: the others are as the seed made them."""

@@ -112,7 +112,28 @@ class _Builder:
     def expect(self, line: Cast) -> None:
         """Announces a person."""
         domain = self.tenant.initial_domain if line.kind == "guest" else self.tenant.domain
-        self.tenant.users.expect(self.object_id(line), f"{line.alias}@{domain}", lambda: self.person(line))
+        upn = f"{line.alias}@{domain}"
+        self.tenant.users.expect(self.object_id(line), upn, lambda: self.person(line), lambda: self._names(line, upn))
+
+    def _names(self, line: Cast, upn: str) -> Json:
+        """What an ordinary person of the seed is found by, as `person` writes it."""
+        first, _, last = line.name.partition(" ")
+        return {
+            "id": self.object_id(line),
+            "accountEnabled": True,
+            "department": line.department,
+            "displayName": line.name,
+            "givenName": first,
+            "jobTitle": line.title,
+            "mail": upn,
+            "mailNickname": line.alias,
+            "onPremisesSyncEnabled": None,
+            "otherMails": [],
+            "proxyAddresses": [f"SMTP:{upn}", f"smtp:{line.alias}@{self.tenant.initial_domain}"],
+            "surname": last,
+            "userPrincipalName": upn,
+            "userType": "Member",
+        }
 
     def _everyday_state(self, user: User, line: Cast, random: Random) -> None:
         if line.kind in {"shared", "shared-open"}:

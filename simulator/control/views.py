@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 
 from simulator.exchange import exchange_of
 from simulator.exchange.state import Mailbox
@@ -144,16 +144,22 @@ def person_in_full(world: World, user: User) -> Json:
     }
 
 
+def _called(row: Json, sought: str) -> bool:
+    return sought in str(row.get("displayName")).lower() or sought in str(row.get("userPrincipalName")).lower()
+
+
 def tenant(world: World, sought: str, limit: int) -> Json:
     """The people who fit, those who changed last first, and the newest changes."""
     state = world.tenant
     touched = dict.fromkeys(c.target_id for c in reversed(state.changes) if c.target_id in state.users)
-    order = [*touched, *(user_id for user_id in state.users if user_id not in touched)]
-    wanted = sought.lower()
-    fitting = (
-        user
-        for user in (state.users[user_id] for user_id in order)
-        if wanted in user.display_name.lower() or wanted in user.upn.lower()
+    first = (state.users[user_id] for user_id in touched)
+    fitting = chain(
+        (user for user in first if _called(user.properties, sought.lower())),
+        (
+            state.users[row["id"]]
+            for row in state.users.rows(lambda user: user.properties)
+            if row["id"] not in touched and _called(row, sought.lower())
+        ),
     )
     return {
         "version": state.version,

@@ -93,11 +93,11 @@ def _sign_in_activity_allowed(call: Call) -> None:
         raise denied()
 
 
-def _candidates(call: Call) -> list[User]:
-    """Everybody whom the filter can fit: the few that it names, else all."""
+def _candidates(call: Call) -> list[User] | None:
+    """The few whom the filter names; None where it may fit anybody."""
     named = parse(call.options.filter, USER).names if call.options.filter is not None else None
     if named is None:
-        return list(call.tenant.users.values())
+        return None
     found: dict[str, User] = {}
     for name in named:
         mailbox = name.partition("@")[0]
@@ -114,7 +114,12 @@ def _candidates(call: Call) -> list[User]:
 def list_users(call: Call) -> Answer:
     """GET /users."""
     _sign_in_activity_allowed(call)
-    people = (_expanded(call, user) for user in _candidates(call))
+    named = _candidates(call)
+    people = (
+        call.tenant.users.rows(lambda user: _expanded(call, user))
+        if named is None
+        else (_expanded(call, user) for user in named)
+    )
     return call.collection(people, USER, "users", expand=frozenset({"manager"}))
 
 

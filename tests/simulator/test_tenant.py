@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.config import SimulatorConfig
+from simulator.directory import UnseenRow
 from simulator.people import APPROVERS
 from simulator.sizes import SIZES, Size
 from simulator.world import World
@@ -93,3 +94,16 @@ def test_time_only_moves_forward(world: World) -> None:
     assert (world.clock.advance(60) - before).total_seconds() >= 60
     with pytest.raises(ValueError, match="forward"):
         world.clock.advance(-1)
+
+
+def test_names_of_the_unseen_are_what_they_turn_out_to_be() -> None:
+    tenant = World(SimulatorConfig(size=Size.MEDIUM)).tenant
+    rows = list(tenant.users.rows(lambda user: user.properties))
+    unseen = [row for row in rows if type(row) is UnseenRow]
+    assert len(unseen) == tenant.users.unseen > 1900
+    for row in unseen[::100]:
+        told = {name: dict.__getitem__(row, name) for name in dict.keys(row)}
+        user = tenant.users[told["id"]]
+        assert told == {name: user.properties[name] for name in told}
+        assert row.get("createdDateTime") == user.properties["createdDateTime"]
+        assert dict(row.items()) == user.properties

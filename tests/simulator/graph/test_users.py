@@ -382,11 +382,17 @@ async def test_a_large_tenant_is_made_as_it_is_looked_at() -> None:
         upn = reply.body["userPrincipalName"]
         by_name = await graph.get(f"/users?$filter=userPrincipalName eq '{upn}' or mail eq '{upn}'&$select=id")
         assert [row["id"] for row in by_name.value] == [somebody]
+        assert len(list(people.known())) == made + 1
         alias = await graph.get(f"/users?$filter=mailNickname eq '{reply.body['mailNickname']}'&$select=id")
         assert [row["id"] for row in alias.value] == [somebody]
         proxy = f"proxyAddresses/any(p:p eq 'smtp:{reply.body['mailNickname']}@contoso.onmicrosoft.com')"
         assert [row["id"] for row in (await graph.get(f"/users?$filter={proxy}&$select=id")).value] == [somebody]
+        search = f'/users?$search="displayName:{reply.body["mailNickname"].partition(".")[0]}"&$select=id&$top=999'
+        many = await graph.get(search, ConsistencyLevel="eventual")
+        assert somebody in {row["id"] for row in many.value}
+        first = await graph.get("/users?$top=5&$select=id,displayName,mail&$filter=startswith(displayName,'Zoe')")
+        assert [row["mail"].startswith("zoe.") for row in first.value] == [True] * 5
+        assert len(list(people.known())) < 5_000
         assert (await graph.get("/users/megan@contoso.com")).body["displayName"] == "Megan Bowen"
-        assert len(list(people.known())) == made + 1
         other = Simulator(SimulatorConfig(size=Size.LARGE)).world.tenant
         assert other.users[somebody].upn == upn
