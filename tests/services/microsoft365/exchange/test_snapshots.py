@@ -48,3 +48,21 @@ async def test_an_area_that_our_roles_do_not_open_keeps_its_reason_and_the_other
 async def test_without_a_mailbox_there_is_no_snapshot(exchange: RestBackend, sim: Simulator) -> None:
     with pytest.raises(Gone):
         await snapshots.take(exchange, sim.world.tenant.user("emergency1").id)
+
+
+READERS = dict(zip(snapshots.AREAS, snapshots._READERS, strict=True))
+
+
+@pytest.mark.parametrize("cmdlet", sorted(set(snapshots.take.needs) - {"Get-Mailbox"}))
+async def test_one_cmdlet_less_leaves_exactly_the_areas_unread_that_declare_it(
+    exchange: RestBackend, tenant: Exchange, sim: Simulator, cmdlet: str
+) -> None:
+    tenant.mailbox("megan").settings["GrantSendOnBehalfTo"] = [sim.world.tenant.user("adele").id]
+    tenant.knobs.without_cmdlets = frozenset({cmdlet})
+    taken = await snapshots.take(exchange, sim.world.tenant.user("megan").id)
+    recipients = taken.areas["on-behalf"]
+    unread = set(taken.unread)
+    if isinstance(recipients, dict) and any(isinstance(each, MissingRole) for each in recipients.values()):
+        unread.add("on-behalf")  # names that lead nowhere keep their own reasons
+    assert unread == {name for name, reader in READERS.items() if cmdlet in reader.needs}
+    assert all(isinstance(error, MissingRole) for error in taken.unread.values())
