@@ -43,6 +43,7 @@ class Action(ABC):
     after: timedelta = timedelta()
     origin: Origin | None = None
     lasting: ClassVar[bool] = False  # whether it leaves something that works until somebody takes it away
+    made_anew: ClassVar[bool] = False  # whether the user makes it again after a compromise, so that it may go
 
     @abstractmethod
     def happen(self, scene: Scene, by: Origin) -> frozenset[str]:

@@ -61,9 +61,13 @@ def evicted(story: Story, world: World) -> list[str]:
 
 
 def harmed(story: Story, world: World) -> list[str]:
-    """What of the user's own is gone that only looked like the intruder's, by the keys of the deeds."""
+    """What of the user's own is gone that only looked like the intruder's, by the keys of the deeds.
+
+    After a compromise sign-in methods are registered anew, so that their loss harms the clean account alone.
+    """
     scene = _again(story, world)
-    return [act.key for act in story.look_alikes if act.lasting and not act.remains(scene)]
+    counted = [act for act in story.look_alikes if act.lasting and not (act.made_anew and story.intruder_actions)]
+    return [act.key for act in counted if not act.remains(scene)]
 
 
 def _again(story: Story, world: World) -> Scene:

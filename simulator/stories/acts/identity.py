@@ -21,6 +21,7 @@ class AddsMethod(Action):
     """Registers a way to sign in: authenticator (a device's name), phone (a number) or email (for resets)."""
 
     lasting: ClassVar[bool] = True
+    made_anew: ClassVar[bool] = True
     kind: str  # authenticator | phone | email
     value: str
     becomes_default: bool = False
