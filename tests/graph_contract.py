@@ -78,7 +78,7 @@ def read(request: httpx.Request) -> GraphRequest | None:
         operation=option.operation,
         method=request.method,
         version=found["version"],
-        path=_QUALIFIED.sub("", unquote(found["path"])),
+        path=_QUALIFIED.sub("", "/".join(unquote(part).replace("/", "%2F") for part in found["path"].split("/"))),
         query=tuple(sorted(names)),
         body=request.content.decode(),
     )

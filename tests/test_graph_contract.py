@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from services.microsoft365.operations import Effect, Operation
+from services.microsoft365.operations import Effect, Operation, OperationOption
 from tests import graph_contract
 from tests.graph_contract import CONTRACT, Contract, GraphRequest, SdkBuilders
 
@@ -102,6 +102,19 @@ def test_every_operation_of_the_product_is_known() -> None:
     names = [operation.name for operation in graph_contract.declared_operations()]
     assert len(names) == len(set(names)), "each operation has a name of its own"
     assert "set-account-enabled" in names
+
+
+def test_a_slash_in_an_id_is_part_of_the_id() -> None:
+    operation = next(each for each in graph_contract.declared_operations() if each.name == "delete-inbox-rule")
+    options = {OperationOption.KEY: OperationOption(operation)}
+    request = httpx.Request(
+        "DELETE",
+        "https://graph.test/v1.0/users/a%40b/messageRules/M%2Fx%3D",
+        extensions={"kiota_request_options": options},
+    )
+    found = graph_contract.read(request)
+    assert found is not None
+    assert found.path == "/users/a@b/messageRules/M%2Fx="
 
 
 def test_other_traffic_is_left_alone() -> None:
