@@ -6,21 +6,19 @@ Raw bytes are read, never decoded by the HTTP client: the service labels a 403 a
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
-import random
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NoReturn, Protocol
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 from services.errors import AuthBroken, IRBotError, MissingPermission, Throttled, UnknownOutcome, UpstreamDown
-from services.microsoft365.exchange import answers
-from services.microsoft365.exchange.backend import SERVICE, Anchor, Call, Edit, Host, Parameter, Record, Result, checked
+from services.microsoft365.exchange import answers, wire
+from services.microsoft365.exchange.backend import SERVICE, Anchor, Call, Host, Parameter, Record, Result, checked
 from services.microsoft365.exchange.pace import Pace, Sleep
 from services.microsoft365.trust import trusted_authorities
 from services.settings import Cloud, Settings
@@ -35,7 +33,6 @@ _MODULE_VERSION = "3.9.2"  # asked for by the endpoint that lists our cmdlets
 _SYSTEM_MAILBOX = "bb558c35-97f1-4cb9-8ff7-d53741dc928c"
 _AUDIT_MAILBOX = "8cc370d3-822a-4ab8-a926-bb94bd0641a9"
 _SLOW = {"Search-UnifiedAuditLog": 10.0, "Get-MessageTraceV2": 10.0, "Get-MailboxFolderStatistics": 4.0}
-_LONGEST_PAUSE_SECONDS = 60.0
 _LOW_BUDGET = 0.05
 # What a token is asked for. The address may be another one (a proxy, a test tenant); the resource stays the cloud's.
 _RESOURCES = {
@@ -56,20 +53,6 @@ class TokenSource(Protocol):
     async def forget(self, scope: str, token: str) -> None:
         """Drops a refused token."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    raw: bytes
-    headers: httpx.Headers
-    token: str
-
-    def json(self, operation: str) -> Any:
-        try:
-            return json.loads(self.raw.decode("utf-8"))
-        except ValueError:
-            raise UpstreamDown(service=SERVICE, operation=operation, reason="unreadable-answer") from None
 
 
 class RestBackend:
@@ -173,15 +156,15 @@ class RestBackend:
         answer = await self._persist("POST", url, self._body(call), headers, call)
         if not answer.raw.strip() and not call.reads:
             return answers.Page((), (), None)
-        return _carried_out(answers.parse_page(answer.json(call.cmdlet), call.cmdlet), call)
+        return wire.carried_out(answers.parse_page(answer.json(call.cmdlet), call.cmdlet), call)
 
-    async def _persist(self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call) -> _Answer:
+    async def _persist(self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call) -> wire.Answer:
         """One request with its retries: a new token once, a read again while the trouble is a passing one."""
         renewed = False
         for attempt in range(1, _TRIES + 1):
             try:
                 answer = await self._send(method, url, body, headers, call)
-                refused = None if answer.status < 300 else _refused(answer)
+                refused = None if answer.status < 300 else wire.refused(answer)
                 if refused is None:
                     return answer
                 if answer.status == 401 and not renewed:
@@ -190,22 +173,22 @@ class RestBackend:
                     continue
                 error = self._problem(refused, answer, call)
             except httpx.HTTPError as failure:
-                error, refused = _unanswered(failure, call), None
-            if not call.reads or attempt == _TRIES or not _again(error):
+                error, refused = wire.unanswered(failure, call), None
+            if not call.reads or attempt == _TRIES or not wire.may_try_again(error):
                 if isinstance(error, AuthBroken):
                     await self._explain(error)
                 raise error
-            await self._sleep(_delay(error, attempt))
+            await self._sleep(wire.delay(error, attempt))
         raise UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="gave-up")
 
-    def _problem(self, refused: answers.Refused, answer: _Answer, call: Call) -> IRBotError:
-        retry_after = _seconds(answer.headers.get("Retry-After"))
+    def _problem(self, refused: answers.Refused, answer: wire.Answer, call: Call) -> IRBotError:
+        retry_after = wire.seconds_of(answer.headers.get("Retry-After"))
         error = answers.problem(refused, call, retry_after=retry_after, request_id=answer.headers.get("request-id"))
         if isinstance(error, Throttled):
-            self._pace.pause(min(_LONGEST_PAUSE_SECONDS, error.retry_after or 1.0))
+            self._pace.pause(min(wire.LONGEST_PAUSE_SECONDS, error.retry_after or 1.0))
         return error
 
-    async def _send(self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call) -> _Answer:
+    async def _send(self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call) -> wire.Answer:
         token = await self._tokens.token(self._scope)
         client = await self._http()
         seconds = call.timeout_seconds or self._settings.call_timeout_seconds * _SLOW.get(call.cmdlet, 1.0)
@@ -219,7 +202,11 @@ class RestBackend:
                 # The whole answer must be there in time: a trickle of bytes keeps httpx's own time-out from striking.
                 async with asyncio.timeout(seconds):
                     request = client.build_request(
-                        method, url, content=content, headers=sent, timeout=httpx.Timeout(seconds, connect=10.0)
+                        method,
+                        url,
+                        content=content,
+                        headers=sent,
+                        timeout=httpx.Timeout(seconds, connect=min(10.0, seconds / 2)),
                     )
                     response = await client.send(request, stream=True)
                     try:
@@ -232,7 +219,7 @@ class RestBackend:
             finally:
                 logger.info("exchange %s %s: %s in %.2f s", call.cmdlet, call.target, status, loop.time() - started)
         self._spare(response.headers)
-        return _Answer(response.status_code, raw, response.headers, token)
+        return wire.Answer(response.status_code, raw, response.headers, token)
 
     def _spare(self, headers: httpx.Headers) -> None:
         """Slows down before the service refuses, where it tells how much of the budget is left."""
@@ -252,7 +239,7 @@ class RestBackend:
 
     @staticmethod
     def _body(call: Call) -> dict[str, Any]:
-        parameters = {name: _encoded(value) for name, value in call.parameters.items()}
+        parameters = {name: wire.encoded(value) for name, value in call.parameters.items()}
         return {"CmdletInput": {"CmdletName": call.cmdlet, "Parameters": parameters}}
 
     def _headers(self, call: Call, token: str) -> dict[str, str]:
@@ -287,15 +274,15 @@ class RestBackend:
             )
         return link
 
-    async def _renew(self, answer: _Answer) -> None:
+    async def _renew(self, answer: wire.Answer) -> None:
         await self._tokens.forget(self._scope, answer.token)
-        if (claims := _claims(answer.headers)) is not None:
+        if (claims := wire.claims_of(answer.headers)) is not None:
             await self._tokens.token(self._scope, claims=claims)
 
     async def _explain(self, error: AuthBroken) -> NoReturn:
         """A refused token without the app role is a missing permission, and the token itself tells."""
         token = await self._tokens.token(self._scope)
-        if APP_ROLE not in _roles(token):
+        if APP_ROLE not in wire.roles_of(token):
             raise MissingPermission(permissions=[APP_ROLE], service=SERVICE) from None
         raise error
 
@@ -328,13 +315,13 @@ class RestBackend:
             try:
                 answer = await self._send("POST", f"{self._base}/$batch", body, prefer, carrier)
             except httpx.HTTPError as failure:
-                raise _unanswered(failure, carrier) from None
+                raise wire.unanswered(failure, carrier) from None
             if answer.status == 401 and not renewed:
                 await self._renew(answer)
                 continue
             break
         if answer.status >= 300:
-            error = self._problem(_refused(answer), answer, carrier)
+            error = self._problem(wire.refused(answer), answer, carrier)
             if isinstance(error, AuthBroken):
                 await self._explain(error)
             raise error
@@ -352,21 +339,21 @@ class RestBackend:
 
     async def _part(self, part: Mapping[str, Any] | None, call: Call) -> Result | IRBotError:
         if part is None:
-            return _unanswered(httpx.ReadError("missing in the batch"), call)
+            return wire.unanswered(httpx.ReadError("missing in the batch"), call)
         status, body = int(part.get("status") or 0), part.get("body")
         if 200 <= status < 300 and not (isinstance(body, Mapping) and "error" in body):
             try:
-                page = _carried_out(answers.parse_page(body or {}, call.cmdlet), call)
+                page = wire.carried_out(answers.parse_page(body or {}, call.cmdlet), call)
                 return await self._read(call, page)
             except IRBotError as error:
                 return error
         refused = answers.refusal_of(status, body)
-        retry_after = _seconds((part.get("headers") or {}).get("Retry-After"))
+        retry_after = wire.seconds_of((part.get("headers") or {}).get("Retry-After"))
         try:
             refusal = answers.problem(refused, call, retry_after=retry_after)
         except answers.PageExpired:
             refusal = UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="pages-expire")
-        if call.reads and _again(refusal):
+        if call.reads and wire.may_try_again(refusal):
             return await self._caught(call)
         return refusal
 
@@ -381,79 +368,3 @@ class RestBackend:
             return await self._read(call)
         except IRBotError as error:
             return error
-
-
-def _carried_out(page: answers.Page, call: Call) -> answers.Page:
-    """The page of a call that was really run. Raises where a 200 says otherwise."""
-    if page.asks_back:
-        # The service validated and did nothing: our Confirm=false was not honoured.
-        raise UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="asks-for-confirmation")
-    if page.errors and not call.reads:
-        raise answers.problem(answers.refusal_in_success(page.errors[0]), call)
-    return page
-
-
-def _refused(answer: _Answer) -> answers.Refused:
-    return answers.parse_refusal(answer.status, answer.raw, answer.headers.get("x-ExceptionType") or "")
-
-
-def _encoded(value: Parameter) -> Any:
-    if isinstance(value, Edit):
-        sides = {"Add": list(value.add), "Remove": list(value.remove)}
-        return {"@odata.type": "#Exchange.GenericHashTable"} | {name: side for name, side in sides.items() if side}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return list(value)
-    return value
-
-
-def _unanswered(failure: httpx.HTTPError, call: Call) -> IRBotError:
-    """No answer. Where the request may have left, a write may have been done."""
-    reason = type(failure).__name__
-    unsent = isinstance(
-        failure, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-    )
-    if call.reads or unsent:
-        return UpstreamDown(service=SERVICE, operation=call.cmdlet, reason=reason)
-    return UnknownOutcome(service=SERVICE, operation=call.cmdlet, reason=reason)
-
-
-def _again(error: IRBotError) -> bool:
-    if isinstance(error, Throttled):
-        return (error.retry_after or 0.0) <= _LONGEST_PAUSE_SECONDS
-    return isinstance(error, UpstreamDown) and error.data.get("reason") not in {"unreadable-answer", "foreign-link"}
-
-
-def _delay(error: IRBotError, attempt: int) -> float:
-    wanted = error.retry_after if isinstance(error, Throttled) else error.data.get("retry_after")
-    backoff = min(16.0, 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, not a secret
-    return max(float(wanted), 0.0) if isinstance(wanted, (int, float)) else backoff
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return None if text is None else max(0.0, float(text))
-    except ValueError:
-        return None
-
-
-def _claims(headers: httpx.Headers) -> str | None:
-    """The claims challenge of continuous access evaluation, decoded; None where there is none."""
-    challenge = headers.get("WWW-Authenticate") or ""
-    _, mark, rest = challenge.partition('claims="')
-    if not mark:
-        return None
-    encoded = rest.partition('"')[0]
-    try:
-        return base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8")
-    except ValueError:
-        return None
-
-
-def _roles(token: str) -> frozenset[str]:
-    """The app roles inside a token; only read to word our own error."""
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return frozenset(claims.get("roles") or ())
-    except (IndexError, ValueError, AttributeError):
-        return frozenset()
