@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.database import Database, migrate
+from services.database import Database, migrate, tables
 from tests.postgres import Cluster, cluster
 
 
@@ -28,6 +28,12 @@ def postgres_template(postgres: Cluster) -> str:
 
 
 @pytest.fixture(scope="session")
+def postgres_database(postgres: Cluster, postgres_template: str) -> str:
+    """The database that tests use one after another."""
+    return postgres.new_database(postgres_template)
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file to copy from."""
     file = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
@@ -44,9 +50,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite+aiosqlite:///{file}"
         return
     server: Cluster = request.getfixturevalue("postgres")
-    name = server.new_database(request.getfixturevalue("postgres_template"))
+    name: str = request.getfixturevalue("postgres_database")
     yield server.url(name)
-    server.drop(name)
+    # Emptied rather than made anew, which costs a hundred times as much. A replica's role passes by all triggers.
+    empty = "; ".join(f"DELETE FROM {table.name}" for table in tables.metadata.sorted_tables)
+    server.execute(f"SET session_replication_role = replica; {empty}", name)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import pickle
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -24,6 +25,7 @@ import services.durable
 from services.database import Database, sync_url, tables
 from services.durable import Durable
 from services.errors import Conflict
+from tests.postgres import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
@@ -71,6 +73,20 @@ def _durable(database: Database, database_url: str, folder: Path) -> Durable:
         f"sqlite:///{folder / 'engine.sqlite'}" if on_file else database_url,
         folder / "lock.sqlite" if on_file else None,
     )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each test's own: the engine keeps its jobs in it."""
+    if request.param == "sqlite":
+        file = tmp_path / "irbot.sqlite"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite+aiosqlite:///{file}"
+        return
+    server: Cluster = request.getfixturevalue("postgres")
+    name = server.new_database(request.getfixturevalue("postgres_template"))
+    yield server.url(name)
+    server.drop(name)
 
 
 @pytest.fixture
