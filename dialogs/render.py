@@ -406,7 +406,7 @@ async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[
     kind = incident.plan.get("kind")
     buttons: list[Button] = []
     if contain and kind == PlanKind.LOCK and _has_changes(facts.plans):
-        tried = any(run.kind is RunKind.APPLY for run in facts.latest.values())
+        tried = facts.latest.get(_BLOCK) is not None
         title = "Try again…" if tried else "Lock account…"
         buttons.append(Button(title, Verb.LOCK_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE))
     if contain and kind == PlanKind.FAILED:

@@ -34,7 +34,11 @@ class SimulatorConfig:
     synced_write: SyncedWrite = SyncedWrite.REFUSED
 
     permissions: frozenset[str] = field(default_factory=lambda: GRANTED)
-    directory_roles: tuple[str, ...] = ("Privileged Authentication Administrator", "Cloud Device Administrator")
+    directory_roles: tuple[str, ...] = (
+        "Privileged Authentication Administrator",
+        "Cloud Device Administrator",
+        "Exchange Administrator",
+    )
     licences: tuple[str, ...] = ("SPE_E5",)
 
     stories: tuple[str, ...] = ()  # compromises that the tenant starts with, and has again after a reset

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.playbook import block_sign_in, identify, revoke_sessions, scramble_password, snapshot
+from services.playbook import (
+    block_sign_in,
+    check_forwarding,
+    check_inbox_rules,
+    identify,
+    remove_forwarding,
+    remove_inbox_rules,
+    revoke_sessions,
+    scramble_password,
+    snapshot,
+)
 from services.playbook.step import Step
 
 STEPS: tuple[Step, ...] = (
@@ -13,6 +23,10 @@ STEPS: tuple[Step, ...] = (
     block_sign_in.STEP,
     revoke_sessions.STEP,
     scramble_password.STEP,
+    remove_inbox_rules.STEP,
+    remove_forwarding.STEP,
+    check_inbox_rules.STEP,
+    check_forwarding.STEP,
 )
 
 BY_ID: Mapping[str, Step] = {step.id: step for step in STEPS}

@@ -305,7 +305,9 @@ class Runner:
                 missing.append(change.what)
                 unknown = unknown or unanswered
         if not missing:
-            shown = "; ".join(f"{change.what}: {change.after}" for change in changes)
+            shown = (
+                f"{changes[0].what}: {changes[0].after}" if len(changes) == 1 else f"All {len(changes)} changes show"
+            )
             await self._end(run, Outcome(work.ends_as, f"Checked. {shown}."))
         elif unknown:
             words = f"Microsoft 365 gave no answer, and it does not show: {', '.join(missing)}. Look, then try again."

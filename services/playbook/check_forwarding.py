@@ -1,0 +1,95 @@
+"""Check forwarding: where mail goes by itself, and who is behind the address."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from services.access import Permission
+from services.errors import Gone, IRBotError
+from services.incidents.model import Phase
+from services.microsoft365.exchange import auto_replies, mailboxes, sweep_rules
+from services.playbook.mailbox_reading import mailbox_of, own_domains
+from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
+from services.together import together
+
+
+async def plan(ctx: Context) -> Plan:
+    """Looks at both forwarding attributes, the automatic reply and the sweep rules."""
+    mailbox = await mailbox_of(ctx)
+    reply, sweeps, domains = await together(
+        auto_replies.read(ctx.m365.exchange, mailbox),
+        sweep_rules.list_rules(ctx.m365.exchange, mailbox),
+        own_domains(ctx),
+    )
+    findings: list[Finding] = []
+    forwarding = mailbox.forwarding
+    kept = "A copy stays in the mailbox" if forwarding.keeps_copy else "Nothing stays in the mailbox"
+    if forwarding.smtp_address:
+        outside = forwarding.smtp_address.rpartition("@")[2].lower() not in domains
+        severity = Severity.ALARM if outside else Severity.WARNING
+        where = "Outside your organisation" if outside else "Inside your organisation"
+        findings.append(Finding("smtp", severity, f"All mail is forwarded to {forwarding.smtp_address}", (where, kept)))
+    if forwarding.recipient:
+        findings.append(await _recipient(ctx, forwarding.recipient, kept))
+    if reply.on:
+        # Its text is the owner's or the intruder's; people must read it, so it is in the evidence and not on a card.
+        findings.append(Finding("automatic-reply", Severity.NOTE, "An automatic reply is on", ("Read its text",)))
+    findings += [
+        Finding(f"sweep:{rule.rule_id}", Severity.NOTE, f"A sweep rule is on: “{rule.name}”")
+        for rule in sweeps
+        if rule.enabled
+    ]
+    evidence = {
+        "forwarding": asdict(forwarding),
+        "automatic reply": asdict(reply),
+        "sweep rules": [asdict(rule) for rule in sweeps],
+    }
+    loud = any(finding.severity is not Severity.NOTE for finding in findings)
+    reason = "Mail is forwarded." if loud else "No mail is forwarded."
+    return Plan(settled=Outcome(State.DONE, reason), evidence=evidence, findings=tuple(findings))
+
+
+async def _recipient(ctx: Context, name: str, kept: str) -> Finding:
+    """Forwarding through a directory object: a contact may stand for an address outside."""
+    try:
+        behind = await mailboxes.resolve_recipient(ctx.m365.exchange, name)
+    except IRBotError:
+        title = f"All mail is forwarded to “{name}”"
+        return Finding("recipient", Severity.ALARM, title, ("Nobody could be found behind that name", kept))
+    where = "A contact outside your organisation" if behind.external else "A colleague"
+    severity = Severity.ALARM if behind.external else Severity.WARNING
+    title = f"All mail is forwarded to {behind.display_name} ({behind.address})"
+    return Finding("recipient", severity, title, (where, kept), data={"address": behind.address})
+
+
+def explain(ctx: Context, error: IRBotError) -> Outcome | None:
+    """An account without a mailbox forwards nothing."""
+    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+        return Outcome(State.DONE, "The account has no mailbox.")
+    return None
+
+
+STEP = Step(
+    id="check-forwarding",
+    seed=(3,),
+    phase=Phase.SCOPE,
+    title="Check forwarding",
+    why="Forwarding keeps stealing mail while the account is locked.",
+    reads=("mailbox forwarding, both attributes", "automatic replies", "sweep rules", "accepted domains"),
+    changes=(),
+    needs=(
+        "User.Read.All",
+        "Exchange: Get-Mailbox",
+        "Exchange: Get-Recipient",
+        "Exchange: Get-MailboxAutoReplyConfiguration",
+        "Exchange: Get-SweepRule",
+    ),
+    may_run=Permission.INCIDENT_OPEN,
+    risk=Risk.READ,
+    approval=Rule.NONE,
+    undo=NoUndo("It changes nothing."),
+    plan=plan,
+    apply=None,
+    verify=None,
+    explain=explain,
+)
