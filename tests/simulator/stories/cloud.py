@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -37,6 +38,11 @@ class Cloud:
             if link is None:
                 return rows
             reply = await self.graph.get(link.removeprefix(f"{self.sim.url}/graph"))
+
+    def later(self, passed: timedelta) -> None:
+        """Time passes; the token of before may have expired."""
+        self.sim.world.clock.advance(passed.total_seconds())
+        self.graph.renew()
 
     async def sign_ins(self, told: Told, *, interactive: bool = True) -> list[dict[str, Any]]:
         """The sign-in log of the account."""
