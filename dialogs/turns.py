@@ -1,6 +1,6 @@
 """A turn: record what was asked, start the work, answer in time. The two tables here say who does what.
 
-Nothing is done before it is a row. A message or click that is delivered again finds its row and gets the same answer.
+Nothing is done before it is a row. A message or click that is delivered again finds its row and does nothing anew.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dialogs.parts import Parts
 from dialogs.render import Viewer, approval_view, incident_view
 from dialogs.turn import Answer, Arrival, CardAnswer, Click, Mention, Message, TextAnswer
 from dialogs.verbs import Verb
-from services import approvals
+from services import approvals, logs
 from services.access import Permission
 from services.channel import Card, Conversation, ConversationKind
 from services.errors import BadInput, Bug, IRBotError, NotAllowed, NotFound, Refusal
@@ -57,6 +57,8 @@ VERBS: Mapping[Verb, ClickHandler] = {
 _ABOUT_INCIDENT = frozenset({Verb.EVICT_REVIEW, Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PREPARE_AGAIN, Verb.UNDO_REVIEW})
 _WITH_INPUTS = frozenset({Verb.CHOOSE, Verb.EVICT_ASK, Verb.UNDO_ASK})
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
+# What shows an incident or an approval: pressed again later, the card is drawn as it is by then.
+_SHOWN_AFRESH = _ABOUT_APPROVAL | {Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PREPARE_AGAIN}
 _NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
 
 
@@ -82,6 +84,7 @@ class Turns:
         await parts.people.seen(click.actor, click.conversation)
         verb = _verb(click)
         if verb is None:
+            log.warning("click refused: unknown-button")
             return TextAnswer(explain(BadInput(reason="unknown-button")).what)
         if verb is Verb.VIEW:
             return await self._view(click)
@@ -92,6 +95,12 @@ class Turns:
         )
         if request.state is RequestState.RECEIVED:
             await parts.durable.start(JOB, request.key)
+        elif (
+            request.state is RequestState.DONE
+            and verb in _SHOWN_AFRESH
+            and (shown := await self._shown(verb, click)) is not None
+        ):
+            return shown
         finished = await parts.requests.wait(request.key, parts.settings.answer_seconds)
         if finished is None or finished.answer is None:
             return TextAnswer(_WORKING)
@@ -112,10 +121,11 @@ class Turns:
         request = await self._parts.requests.get(key)
         if request is None or request.state is not RequestState.RECEIVED:
             return
-        if request.body["kind"] == "message":
-            await self._handle_message(request, _message_from_json(request.body))
-        else:
-            await self._handle_click(request, _click_from_json(request.body))
+        with logs.bound(correlation=request.correlation_id, actor=request.body["actor"]["object_id"]):
+            if request.body["kind"] == "message":
+                await self._handle_message(request, _message_from_json(request.body))
+            else:
+                await self._handle_click(request, _click_from_json(request.body))
 
     async def gave_up(self, key: str, correlation_id: str) -> None:
         """Answers a request that failed for a reason of our own."""
@@ -134,7 +144,7 @@ class Turns:
         try:
             card, kept = await self._run(parse(message.text, message.mentions), message, request)
         except IRBotError as error:
-            _log_refusal(request, error)
+            _log_refusal(error)
             card, state = _problem(error, request.correlation_id), RequestState.REFUSED
         if card is not None:
             await self._reply(f"reply:{request.key}", message.conversation, card)
@@ -161,7 +171,7 @@ class Turns:
         try:
             answer, state = await VERBS[verb](self._parts, click), RequestState.DONE
         except IRBotError as error:
-            _log_refusal(request, error)
+            _log_refusal(error)
             answer, state = await self._refused(verb, click, error), RequestState.REFUSED
             late = (self._parts.now() - request.received_at).total_seconds() >= self._parts.settings.answer_seconds
             if late:
@@ -173,9 +183,15 @@ class Turns:
         """A refusal leaves the card whole: the same card, with one line for the person who clicked."""
         words = explain(error)
         notice = f"{words.what} {words.next_step}".strip()
-        parts = self._parts
         bare = isinstance(error, NotAllowed) and error.data.get("reason") in _NO_BUTTONS_FOR
         viewer = Viewer(click.actor, frozenset()) if bare else None
+        return await self._shown(verb, click, viewer=viewer, notice=notice) or TextAnswer(notice)
+
+    async def _shown(
+        self, verb: Verb, click: Click, *, viewer: Viewer | None = None, notice: str | None = None
+    ) -> CardAnswer | None:
+        """The card that a click is about, as it is now; None where it is about none, or about one that is not there."""
+        parts = self._parts
         try:
             if verb in _ABOUT_INCIDENT:
                 return CardAnswer(incident_card(await incident_view(parts, click.id, viewer=viewer, notice=notice)))
@@ -188,7 +204,7 @@ class Turns:
                 return CardAnswer(incident_card(view))
         except NotFound:
             log.info("a click names something that does not exist: %s", click.id)
-        return TextAnswer(notice)
+        return None
 
     async def _view(self, click: Click) -> Answer:
         """The card with only the buttons that this person may press. Cosmetic: a failed look-up leaves them all."""
@@ -197,6 +213,7 @@ class Turns:
             async with parts.database.read() as connection:
                 incident = await store.get(connection, click.id)
         except NotFound as error:
+            _log_refusal(error)
             return TextAnswer(explain(error).what)
         try:
             standing = await parts.access.require(click.actor, Permission.INCIDENT_READ, click.conversation)
@@ -229,14 +246,8 @@ def _problem(error: IRBotError, correlation_id: str) -> Card:
     return problem_card(ProblemView(words.title, words.what, words.next_step, shown))
 
 
-def _log_refusal(request: Request, error: IRBotError) -> None:
-    log.info(
-        "request refused: %s %s (correlation %s, actor %s)",
-        error.code,
-        error.data.get("reason", ""),
-        request.correlation_id,
-        request.body["actor"]["object_id"],
-    )
+def _log_refusal(error: IRBotError) -> None:
+    log.info("request refused: %s %s", error.code, error.data.get("reason", ""))
 
 
 def _answer_to_json(answer: Answer) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services import logs
 from services.database import Database, insert_once, tables
 
 _LOOK_SECONDS = 0.2
@@ -60,7 +60,7 @@ class Requests:
                     body=dict(body),
                     actor_id=actor_id,
                     state=RequestState.RECEIVED.value,
-                    correlation_id=uuid.uuid4().hex[:12],
+                    correlation_id=logs.correlation.get() or logs.new_correlation_id(),
                     received_at=self._now(),
                 )
                 existing = await self._get(connection, key)
