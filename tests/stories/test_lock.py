@@ -14,7 +14,7 @@ from tests.stories.steps import LOCKED, ask, is_locked, lock, open_incident, wri
 async def test_an_ordinary_account_is_locked_when_the_asker_confirms(bench: Bench) -> None:
     card = await lock(bench, "megan@contoso.com")
     assert is_locked(bench.user("megan"))
-    assert card.text.count("Done") == 5
+    assert card.full_text.count("Done") >= 5
     assert len(writes(bench, "megan")) == 3
 
 
