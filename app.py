@@ -254,11 +254,11 @@ async def _serve(app: web.Application, settings: Settings) -> None:
         await runner.cleanup()
 
 
-def demo() -> int:
+def demo(chosen: argparse.Namespace) -> int:
     """The simulated tenant, the bot and a Teams window for each of two people."""
     from simulator import demo as stage
 
-    return stage.run()
+    return stage.run(chosen.story)
 
 
 def drill() -> int:
@@ -298,15 +298,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description="IRBot for Microsoft Teams")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="serve the bot (settings: IRBOT_… in the environment)")
-    for name, what in (("demo", demo), ("drill", drill)):
-        commands.add_parser(name, help=(what.__doc__ or "").partition("\n")[0])
+    play = commands.add_parser("demo", help=(demo.__doc__ or "").partition("\n")[0])
+    play.add_argument("--story", action="append", default=[], metavar="ID", help="a compromise to begin with")
+    commands.add_parser("drill", help=(drill.__doc__ or "").partition("\n")[0])
     measure = commands.add_parser("bench", help=(bench.__doc__ or "").partition("\n")[0])
     measure.add_argument("--only", action="append", metavar="NAME", help="lock, answers, microsoft365 or start")
     measure.add_argument("--report-only", action="store_true", help="end with 0 even when a target is missed")
     chosen = parser.parse_args(arguments)
     if chosen.command == "bench":
         return bench(chosen)
-    table: dict[str, Callable[[], int]] = {"run": run, "demo": demo, "drill": drill}
+    if chosen.command == "demo":
+        return demo(chosen)
+    table: dict[str, Callable[[], int]] = {"run": run, "drill": drill}
     return table[chosen.command]()
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from simulator import emulator
 from simulator.channel.teams import CHANNEL_NAME
 from simulator.config import SimulatorConfig
 from simulator.emulator import EmulatorFailed, EmulatorUnavailable, free_port
 from simulator.stage import Stage, StageFailed
+from simulator.stories import STORIES, told
 
 RESPONDER, APPROVER = "alex", "adele"
 _INSTEAD = (
@@ -38,15 +39,18 @@ Ctrl-C stops everything. The bot's log: {log}
 """
 
 
-def run() -> int:
-    """Runs the demo until Ctrl-C; the answer is the exit code."""
+def run(stories: Sequence[str] = ()) -> int:
+    """Runs the demo until Ctrl-C, beginning with these stories; the answer is the exit code."""
+    unknown = [story for story in stories if story not in STORIES]
+    if unknown:
+        return _complain(f"There is no story {unknown[0]!r}. There are: {', '.join(STORIES)}.")
     try:
-        return asyncio.run(_run())
+        return asyncio.run(_run(tuple(stories)))
     except KeyboardInterrupt:
         return 0
 
 
-async def _run() -> int:
+async def _run(stories: tuple[str, ...]) -> int:
     main = asyncio.current_task()
     assert main is not None
     stopped = False
@@ -61,7 +65,7 @@ async def _run() -> int:
     try:
         await _check_emulator()
         _say("Starting the simulated company, the bot and two Teams windows ...")
-        async with _stage() as stage:
+        async with _stage(stories) as stage:
             _say(
                 _ADDRESSES.format(
                     responder=stage.windows[RESPONDER].url,
@@ -72,6 +76,8 @@ async def _run() -> int:
                     log=stage.bot.log,
                 )
             )
+            for each in told(stage.simulator.world).values():
+                _say(f"  The company's story: {STORIES[each.story_id].title} ({each.upn})")
             problem = await stage.failure()
         return _complain(problem)
     except EmulatorUnavailable as error:
@@ -85,11 +91,11 @@ async def _run() -> int:
         return 0
 
 
-def _stage() -> Stage:
+def _stage(stories: tuple[str, ...]) -> Stage:
     """The same ports each time, so that bookmarks stay good; where one is taken, the next free one."""
     try:
         page = free_port(3990)
-        config = SimulatorConfig(latency="realistic", port=page, login_port=free_port(page + 1))
+        config = SimulatorConfig(latency="realistic", stories=stories, port=page, login_port=free_port(page + 1))
         return Stage(people=(RESPONDER, APPROVER), config=config, bot_port=free_port(3978))
     except OSError as error:
         raise StageFailed(str(error)) from error

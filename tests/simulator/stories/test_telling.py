@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from simulator import demo
 from simulator.config import SimulatorConfig
 from simulator.exchange import exchange_of
 from simulator.server import Simulator
@@ -139,3 +140,8 @@ def test_times_follow_the_simulated_clock() -> None:
     mine = apply(story, world)
     assert world.clock.now() - mine.entered >= story.since
     assert all(trace.at <= mine.now for trace in mine.traces)
+
+
+def test_the_demo_knows_the_stories(capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.run(["no-such-story"]) == 1
+    assert all(story_id in capsys.readouterr().err for story_id in STORIES)
