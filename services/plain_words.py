@@ -346,6 +346,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "This organisation does not allow Temporary Access Passes for this person.",
         "Ask an Entra administrator to switch them on, or set a new password by hand.",
     ),
+    "wrong-data-key": Explanation(
+        "Evidence cannot be read",
+        "The key that this evidence was kept with is not there any more.",
+        "Give IRBot the older key as well (IRBOT_DATA_KEYS).",
+    ),
     "unblock-limit": Explanation(
         "Released too often",
         "This sender was taken off the list too often, so Exchange keeps it there.",
