@@ -30,16 +30,31 @@ FOLDERS: dict[str, str] = {
     "conversationhistory": "Conversation History",
     "recoverableitemsdeletions": "Deletions",
 }
+# well-known name → type in Exchange, which knows the name in the owner's language
+_TYPES: dict[str, str] = {
+    "inbox": "Inbox",
+    "sentitems": "SentItems",
+    "deleteditems": "DeletedItems",
+    "drafts": "Drafts",
+    "junkemail": "JunkEmail",
+    "archive": "Archive",
+    "rssfeeds": "RssSubscriptions",
+    "conversationhistory": "ConversationHistory",
+}
 _SEARCHABLE = {"subject", "body", "from", "to", "cc", "bcc", "participants", "recipients"}
 _MOST_HEADERS = 5
 _MOST_RECIPIENTS = 500
 
 
 def _folders(call: Call, user: User) -> dict[str, str]:
-    """Display names by well-known name, and by id for the folders that the owner made."""
+    """Display names in the owner's language by well-known name, and by id for the folders that the owner made."""
     mailbox = exchange_of(call.world).mailbox_of(user.id)
-    made = [] if mailbox is None else [each for each in mailbox.folders if each.folder_type == USER_CREATED]
-    return FOLDERS | {graph_folder_id(folder): folder.name for folder in made}
+    if mailbox is None:
+        return FOLDERS
+    types = {folder.folder_type: folder.name for folder in mailbox.folders}
+    standard = {name: types.get(_TYPES.get(name, ""), shown) for name, shown in FOLDERS.items()}
+    made = [each for each in mailbox.folders if each.folder_type == USER_CREATED]
+    return standard | {graph_folder_id(folder): folder.name for folder in made}
 
 
 def _folder(call: Call, user: User, key: str) -> str:

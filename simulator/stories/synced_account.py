@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from simulator.stories.acts.access import GivesFullAccess
-from simulator.stories.acts.mailbox import ForwardsToAddress, MakesRule, SetsAutoReply
+from simulator.stories.acts.mailbox import ForwardsToAddress, MakesRule, SetsAutoReply, UsesLanguage
 from simulator.stories.acts.signing_in import GuessesPassword, KnowsPassword, RaisesRisk, SignsIn
 from simulator.stories.story import Expected, Origin, Story
 
@@ -25,6 +25,21 @@ STORY = Story(
         SignsIn(key="sign-in", app="One Outlook Web", renewals=30),
         RaisesRisk(key="risk", after=timedelta(hours=1), level="medium", event="passwordSpray", timing="offline"),
         ForwardsToAddress(key="forwarding", after=timedelta(minutes=12), address="plant.orders@outlook-mail.example"),
+        MakesRule(
+            key="calendar-rule",
+            after=timedelta(minutes=16),
+            name="...",
+            conditions={"bodyOrSubjectContains": ["Lieferung", "Rechnung", "Passwort"]},
+            actions={"markAsRead": True, "stopProcessingRules": True},
+            standard_folder="Calendar",
+        ),
+        MakesRule(
+            key="null-rule",
+            after=timedelta(minutes=18),
+            name="\u200b",  # looks as if it had no name
+            conditions={"senderContains": ["\0"]},  # a null character, which some readers stop at
+            actions={"delete": True},
+        ),
         SetsAutoReply(
             key="auto-reply",
             after=timedelta(minutes=30),
@@ -33,19 +48,22 @@ STORY = Story(
         ),
     ),
     look_alikes=(
+        UsesLanguage(key="german", after=-timedelta(days=600), locale="de-DE", language="German (Germany)"),
         GivesFullAccess(key="deputy", after=-timedelta(days=400), to="jose"),
         MakesRule(
             key="shift-plans",
             after=-timedelta(days=120),
-            name="Shift plans",
-            conditions={"subjectContains": ["Shift plan"]},
-            own_folder="Shift plans",
+            name="Schichtpläne",
+            conditions={"subjectContains": ["Schichtplan"]},
+            own_folder="Schichtpläne",
         ),
     ),
     truth=(
         Expected("review-sign-ins", "spray"),
         Expected("review-sign-ins", "sign-in", "revoke-sessions"),
         Expected("review-sign-ins", "password", "scramble-password"),
+        Expected("check-inbox-rules", "calendar-rule", "remove-inbox-rules"),
+        Expected("check-inbox-rules", "null-rule", "remove-inbox-rules"),
         Expected("check-forwarding", "forwarding", "remove-forwarding"),
         Expected("check-forwarding", "auto-reply", "remove-forwarding"),
     ),

@@ -11,7 +11,7 @@ from uuid import UUID
 from simulator.clock import stamp
 from simulator.exchange.cmdlets.inbox_rules import new_sweep_rule
 from simulator.exchange.graph_rules import graph_folder_id, graph_id, visible
-from simulator.exchange.state import USER_CREATED, Folder, MailContact, folder_id
+from simulator.exchange.state import USER_CREATED, Folder, MailContact, folder_id, new_folders
 from simulator.stories.acts.labels import names
 from simulator.stories.scene import Scene
 from simulator.stories.story import Action, Origin
@@ -20,18 +20,24 @@ from simulator.tenant import Json
 
 @dataclass(frozen=True, kw_only=True)
 class MakesRule(Action):
-    """An inbox rule that everybody can see, in Graph's form. `own_folder` is made and becomes the rule's target."""
+    """An inbox rule that everybody can see, in Graph's form.
+
+    `own_folder` is made and becomes the rule's target; `standard_folder` is one by its type, by id and not by name.
+    """
 
     lasting: ClassVar[bool] = True
     name: str
     conditions: Json = field(default_factory=dict)
     actions: Json = field(default_factory=dict)
     own_folder: str = ""
+    standard_folder: str = ""
 
     def happen(self, scene: Scene, by: Origin) -> frozenset[str]:
         actions = dict(self.actions)
         if self.own_folder:
             actions["moveToFolder"] = _make_folder(scene, self.own_folder)
+        if self.standard_folder:
+            actions["moveToFolder"] = graph_folder_id(scene.mailbox().folder(self.standard_folder))
         number = self._number(scene)
         scene.account.rules.append(
             {
@@ -63,6 +69,22 @@ def _make_folder(scene: Scene, name: str) -> str:
     folder = Folder(folder_id(mailbox.object_id, name), USER_CREATED, f"/{name}", items=31)
     mailbox.folders.append(folder)
     return graph_folder_id(folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsesLanguage(Action):
+    """The owner's Outlook speaks another language: the standard folders have other names."""
+
+    locale: str
+    language: str
+
+    def happen(self, scene: Scene, by: Origin) -> frozenset[str]:
+        assert by
+        scene.account.mailbox_settings["language"] = {"locale": self.locale, "displayName": self.language}
+        mailbox = scene.mailbox()
+        mailbox.locale = self.locale
+        mailbox.folders = new_folders(mailbox.object_id, self.locale)
+        return names(self.locale)
 
 
 @dataclass(frozen=True, kw_only=True)

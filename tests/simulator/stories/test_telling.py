@@ -144,4 +144,5 @@ def test_times_follow_the_simulated_clock() -> None:
 
 def test_the_demo_knows_the_stories(capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.run(["no-such-story"]) == 1
-    assert all(story_id in capsys.readouterr().err for story_id in STORIES)
+    said = capsys.readouterr().err
+    assert all(story_id in said for story_id in STORIES)

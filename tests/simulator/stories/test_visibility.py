@@ -47,9 +47,14 @@ async def test_a_plain_rule_shows_in_graph_and_in_exchange(
     (row,) = [row for row in rows if str(row["RuleIdentity"]) in names]
     assert row["Name"] == act.name
     folder = rule["actions"].get("moveToFolder")
-    if folder is not None:
-        shown = await cloud.graph.get(f"/users/{mine.account_id}/mailFolders/{folder}")
+    shown = await cloud.graph.get(f"/users/{mine.account_id}/mailFolders/{folder or 'inbox'}")
+    if act.standard_folder == "Calendar":
+        assert (shown.status, row["MoveToFolder"]) == (404, "Kalender"), "Graph has no mail folder for a calendar"
+    elif folder is not None:
         assert shown.body["displayName"] == row["MoveToFolder"]
+    condition = next(iter(act.conditions.values()))
+    assert next(iter(rule["conditions"].values())) == condition
+    assert condition in row.values()
 
 
 @_all(HidesRule)
@@ -74,6 +79,15 @@ async def test_a_sweep_rule_is_none_of_the_inbox_rules(cloud: Cloud, tell: Tell)
     assert [row["Name"] for row in await cloud.exchange.rows("Get-SweepRule", Mailbox=mine.account_id)] == ["Tidy up"]
     rows = await cloud.exchange.rows("Get-InboxRule", Mailbox=mine.account_id, IncludeHidden=True)
     assert "Tidy up" not in {row["Name"] for row in rows}
+
+
+async def test_folders_speak_the_owners_language_in_both_services(cloud: Cloud, tell: Tell) -> None:
+    mine = tell("synced-account")
+    shown = await cloud.all(f"/users/{mine.account_id}/mailFolders?$top=100")
+    assert {"Posteingang", "RSS-Feeds", "Schichtpläne"} <= {row["displayName"] for row in shown}
+    rows = await cloud.exchange.rows("Get-MailboxFolderStatistics", Identity=mine.account_id)
+    names = {row["FolderType"]: row["Name"] for row in rows}
+    assert (names["Inbox"], names["Calendar"], names["User Created"]) == ("Posteingang", "Kalender", "Schichtpläne")
 
 
 # -- forwarding and replies --------------------------------------------------------------------------------------------
