@@ -298,7 +298,9 @@ def _who_decides(waiting: Approval, unreached_names: frozenset[str]) -> tuple[st
     asked = ", ".join(reached[:3])
     more = f" and {len(reached) - 3} more" if len(reached) > 3 else ""
     whom = f" Asked: {asked}{more}." if asked else ""
-    return f"Waiting for an approver to decide.{whom}", Tone.ATTENTION
+    missed = ", ".join([name for name in waiting.asked if name in unreached_names][:3])
+    not_reached = f" Not reached: {missed}." if missed else ""
+    return f"Waiting for an approver to decide.{whom}{not_reached}", Tone.ATTENTION
 
 
 def _confirm_title(waiting: Approval) -> str:

@@ -49,6 +49,7 @@ async def asked(log_lines: io.StringIO) -> AsyncIterator[tuple[Bench, Aim]]:
     """Megan's lock is asked for, and the asker's finger is over the button."""
     async with Bench.start() as bench:
         await ask(bench, "megan@contoso.com")
+        await bench.until_button("Lock now", by="alex", where="thread")
         yield bench, await bench.aim("Lock now", by="alex", where="thread")
 
 
@@ -156,10 +157,12 @@ async def test_a_stale_card_is_refused(bench: Bench, log_lines: io.StringIO) -> 
 
 async def test_an_approval_is_good_for_its_own_incident_once(bench: Bench, log_lines: io.StringIO) -> None:
     await ask(bench, "megan@contoso.com")
+    await bench.until_button("Lock now", by="alex", where="thread")
     used = await bench.aim("Lock now", by="alex", where="thread")
     await used.press()
     await bench.until_card(LOCKED, by="alex", where="thread")
     await ask(bench, "joni@contoso.com")
+    await bench.until_button("Lock now", by="alex", where="thread")
     other = await bench.aim("Lock now", by="alex", where="thread")
     before = len(writes(bench, "megan"))
     replayed = await other.but(**used.action["data"]).press()  # the old approval, pressed on the other card
