@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from simulator.stories.acts.access import GivesFullAccess
 from simulator.stories.acts.mail import ReadsMail, ReceivesMail, SendsMail
-from simulator.stories.acts.mailbox import AllowsForwarding, ForwardsThroughContact, MakesRule
+from simulator.stories.acts.mailbox import AllowsForwarding, ForwardsThroughContact, MakesRule, UsedRule
 from simulator.stories.acts.signing_in import KnowsPassword, SignsIn
 from simulator.stories.story import Expected, Origin, Story
 
@@ -37,6 +37,12 @@ STORY = Story(
             contact="Gu, Lee (archive)",
             alias="lgu-archive",
             address="lee.gu.archive@outlook-mail.example",
+        ),
+        UsedRule(
+            key="removed-rule",
+            after=timedelta(days=1),
+            name="inv",
+            parameters={"SubjectContainsWords": "20931", "DeleteMessage": "True"},
         ),
         MakesRule(
             key="rule",
@@ -81,5 +87,6 @@ STORY = Story(
         Expected("check-inbox-rules", "rule", "remove-inbox-rules"),
         Expected("trace-sent-mail", "false-invoice"),
         Expected("review-activity", "reading"),
+        Expected("review-activity", "removed-rule"),
     ),
 )

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from simulator.stories.acts.access import GivesFullAccess
 from simulator.stories.acts.mailbox import ForwardsToAddress, MakesRule, SetsAutoReply, UsesLanguage
-from simulator.stories.acts.signing_in import GuessesPassword, KnowsPassword, RaisesRisk, SignsIn
+from simulator.stories.acts.signing_in import GuessesPassword, KnowsPassword, RaisesRisk, SignsIn, TriesOthers
 from simulator.stories.story import Expected, Origin, Story
 
 _SAO_PAULO = Origin(
@@ -21,6 +21,7 @@ STORY = Story(
     intruder=_SAO_PAULO,
     intruder_actions=(
         GuessesPassword(key="spray", after=-timedelta(hours=9), tries=11, every=timedelta(minutes=48)),
+        TriesOthers(key="others", after=-timedelta(hours=4), lets_in=("joni",)),
         KnowsPassword(key="password"),
         SignsIn(key="sign-in", app="One Outlook Web", renewals=30),
         RaisesRisk(key="risk", after=timedelta(hours=1), level="medium", event="passwordSpray", timing="offline"),
@@ -60,6 +61,7 @@ STORY = Story(
     ),
     truth=(
         Expected("review-sign-ins", "spray"),
+        Expected("review-sign-ins", "others"),
         Expected("review-sign-ins", "sign-in", "revoke-sessions"),
         Expected("review-sign-ins", "password", "scramble-password"),
         Expected("check-inbox-rules", "calendar-rule", "remove-inbox-rules"),

@@ -72,6 +72,21 @@ def _make_folder(scene: Scene, name: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsedRule(Action):
+    """A rule that did its work and was removed again: only the audit log remembers it."""
+
+    name: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    hours: float = 6
+
+    def happen(self, scene: Scene, by: Origin) -> frozenset[str]:
+        at, identity = scene.when(self), f"{scene.address()}\\{self.name}"
+        scene.cmdlet(at, "New-InboxRule", by, identity, Name=self.name, **self.parameters)
+        scene.cmdlet(at + timedelta(hours=self.hours), "Remove-InboxRule", by, identity, Identity=identity)
+        return names(self.name, identity)
+
+
+@dataclass(frozen=True, kw_only=True)
 class UsesLanguage(Action):
     """The owner's Outlook speaks another language: the standard folders have other names."""
 

@@ -115,6 +115,27 @@ class GuessesPassword(Action):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TriesOthers(Action):
+    """Tries the same password on colleagues from the same address. Who let the intruder in is another incident."""
+
+    count: int = 12
+    lets_in: tuple[str, ...] = ()  # by what stands before the @
+
+    def happen(self, scene: Scene, by: Origin) -> frozenset[str]:
+        at, wrong = scene.when(self), "Error validating credentials due to invalid username or password."
+        for number, colleague in enumerate(scene.colleagues(self.count)):
+            moment = at + timedelta(minutes=7 * number)
+            scene.sign_in(colleague, moment, by, error=50126, failure=wrong)
+        others = [scene.person(name) for name in self.lets_in]
+        for other in others:
+            moment = at + timedelta(minutes=7 * self.count)
+            scene.sign_in(other, moment, by, app="OfficeHome")
+            session = Session(scene.id(self.key, other.id), "OfficeHome", by.ip, by.place, moment, intruder=True)
+            other.sessions.append(session)
+        return names(by.ip, *(other.upn for other in others), *(other.id for other in others))
+
+
+@dataclass(frozen=True, kw_only=True)
 class KnowsPassword(Action):
     """Has the password: it works until it is changed, for a synchronised account on-premises."""
 
@@ -189,7 +210,7 @@ class TrustedAddress(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class RaisesRisk(Action):
-    """Identity Protection notices something; who owns the licence sees it."""
+    """Identity Protection notices something; who owns the licence sees it. In real time it marks the sign-in, too."""
 
     level: str = "high"
     event: str = "unfamiliarFeatures"
@@ -197,6 +218,10 @@ class RaisesRisk(Action):
 
     def happen(self, scene: Scene, by: Origin) -> frozenset[str]:
         at, account, number = scene.when(self), scene.account, scene.id(self.key)
+        theirs = [row for row in scene.records.sign_ins if row["userId"] == account.id and row["ipAddress"] == by.ip]
+        risky = [row for row in theirs if row["status"]["errorCode"] == 0][:1] if self.timing == "realtime" else []
+        for row in risky:
+            row |= {"riskLevelDuringSignIn": self.level, "riskState": "atRisk", "riskEventTypes_v2": [self.event]}
         scene.records.add_risk(account, at, self.level, "atRisk")
         scene.records.risk_detections.append(
             {

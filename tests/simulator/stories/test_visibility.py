@@ -201,6 +201,37 @@ async def test_sign_ins_come_late_and_the_first_page_is_not_all(cloud: Cloud, te
     assert late <= {row["id"] for row in again}
 
 
+async def test_an_address_leads_to_the_others_who_met_the_intruder(cloud: Cloud, tell: Tell) -> None:
+    mine = tell("synced-account")
+    ip = STORIES["synced-account"].intruder.ip
+    rows = await cloud.all(f"/auditLogs/signIns?$filter=ipAddress eq '{ip}'")
+    let_in = {row["userPrincipalName"] for row in rows if row["status"]["errorCode"] == 0}
+    assert let_in == {mine.upn, "joni@contoso.com"}
+    assert len({row["userPrincipalName"] for row in rows}) > 10
+
+
+async def test_risk_in_real_time_marks_the_sign_in_for_whoever_has_the_licence(cloud: Cloud, tell: Tell) -> None:
+    mine = tell("method-and-device")
+
+    async def levels() -> set[str]:
+        return {row["riskLevelDuringSignIn"] for row in await cloud.sign_ins(mine)}
+
+    assert await levels() == {"none", "high"}
+    cloud.sim.world.tenant.licences = {"SPB"}
+    assert await levels() == {"hidden"}
+
+
+async def test_a_rule_that_was_removed_is_remembered_by_the_audit_log_alone(cloud: Cloud, tell: Tell) -> None:
+    mine = tell("invoice-fraud")
+    rows = await cloud.audit(mine, "New-InboxRule", "Remove-InboxRule")
+    assert [row["operation"] for row in rows if row["objectId"] == "lee@contoso.com\\inv"] == [
+        "New-InboxRule",
+        "Remove-InboxRule",
+    ]
+    hidden = await cloud.exchange.rows("Get-InboxRule", Mailbox=mine.account_id, IncludeHidden=True)
+    assert "inv" not in {row["Name"] for row in hidden}
+
+
 async def test_a_traveller_is_away_for_as_long_as_the_journey_takes(cloud: Cloud, tell: Tell) -> None:
     mine = tell("clean")
     rows = [*await cloud.sign_ins(mine), *await cloud.sign_ins(mine, interactive=False)]
