@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from simulator.clock import stamp
 from simulator.graph.errors import GraphError, bad_request, not_found, unknown_property
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation
@@ -39,8 +41,12 @@ def list_service_principals(call: Call) -> Answer:
 
 
 def get_service_principal(call: Call) -> Answer:
-    """GET /servicePrincipals/{id}."""
-    return call.entity(call.shown(_service_principal(call)), SERVICE_PRINCIPAL, "servicePrincipals/$entity")
+    """GET /servicePrincipals/{id}. The whole one shows when it was made, by a property that cannot be selected."""
+    shown = call.shown(_service_principal(call))
+    answer = call.entity(shown, SERVICE_PRINCIPAL, "servicePrincipals/$entity")
+    if call.options.select:
+        return answer
+    return Answer(body=(answer.body or {}) | {"createdDateTime": shown["createdDateTime"]})
 
 
 def get_service_principal_by_app_id(call: Call) -> Answer:
@@ -219,6 +225,63 @@ def delete_grant(call: Call) -> Answer:
     return NO_CONTENT
 
 
+def create_grant(call: Call) -> Answer:
+    """POST /oauth2PermissionGrants: one for each app, resource and person."""
+    names = ("clientId", "consentType", "resourceId", "scope")
+    values = call.parameters_of_action(*names, optional=("principalId", "startTime", "expiryTime"))
+    app = call.tenant.service_principals.get(str(values["clientId"]).lower())
+    resource = call.tenant.service_principals.get(str(values["resourceId"]).lower())
+    everybody = values["consentType"] == "AllPrincipals"
+    person = None if everybody else call.tenant.users.get(str(values.get("principalId", "")).lower())
+    if app is None or resource is None or (person is None and not everybody):
+        raise bad_request("The client, the resource or the principal of the permission grant does not exist.")
+    row: Json = {
+        "id": str(uuid4()),
+        "clientId": app.id,
+        "consentType": str(values["consentType"]),
+        "principalId": person.id if person else None,
+        "resourceId": resource.id,
+        "scope": str(values["scope"]),
+    }
+    key = ("clientId", "consentType", "principalId", "resourceId")
+    if any(all(other[name] == row[name] for name in key) for other in call.tenant.permission_grants):
+        raise GraphError(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists.")
+    call.tenant.permission_grants.append(row)
+    call.tenant.note(
+        person or app, "Add delegated permission grant", "oauth2PermissionGrants", None, row["scope"], call.by
+    )
+    return Answer(201, call.entity(row, PERMISSION_GRANT, "oauth2PermissionGrants/$entity").body)
+
+
+def create_user_assignment(call: Call) -> Answer:
+    """POST /users/{id}/appRoleAssignments: an app role, or plain access by the role of zeros."""
+    user = call.user()
+    values = call.parameters_of_action("principalId", "resourceId", "appRoleId")
+    app = call.tenant.service_principals.get(str(values["resourceId"]).lower())
+    role_id = str(values["appRoleId"]).lower()
+    if app is None or str(values["principalId"]).lower() != user.id:
+        raise bad_request("The principal or the resource of the app role assignment does not exist.")
+    if role_id != _PLAIN_ACCESS and all(role["id"] != role_id for role in app.properties["appRoles"]):
+        raise bad_request("Permission being assigned was not found on application.")
+    row: Json = {
+        "id": str(uuid4()),
+        "appRoleId": role_id,
+        "createdDateTime": stamp(call.world.clock.now()),
+        "principalDisplayName": user.display_name,
+        "principalId": user.id,
+        "principalType": "User",
+        "resourceDisplayName": app.display_name,
+        "resourceId": app.id,
+    }
+    key = ("appRoleId", "principalId", "resourceId")
+    if any(all(other[name] == row[name] for name in key) for other in call.tenant.app_role_assignments):
+        raise bad_request("Permission being assigned already exists on the object.")
+    call.tenant.app_role_assignments.append(row)
+    call.tenant.note(user, "Add app role assignment", "appRoleAssignments", None, app.display_name, call.by)
+    return Answer(201, call.entity(row, APP_ROLE_ASSIGNMENT, "appRoleAssignments/$entity").body)
+
+
+_PLAIN_ACCESS = "00000000-0000-0000-0000-000000000000"
 _SP = "/servicePrincipals/{servicePrincipal-id}"
 _GRANT_ID = "/oauth2PermissionGrants/{oAuth2PermissionGrant-id}"
 OPERATIONS = (
@@ -260,6 +323,13 @@ OPERATIONS = (
         delete_user_assignment,
         ("AppRoleAssignment.ReadWrite.All",),
     ),
+    Operation(
+        "POST",
+        "/users/{user-id}/appRoleAssignments",
+        create_user_assignment,
+        ("AppRoleAssignment.ReadWrite.All",),
+    ),
+    Operation("POST", "/oauth2PermissionGrants", create_grant, _GRANT_WRITE),
     Operation("GET", "/users/{user-id}/oauth2PermissionGrants", user_grants, _GRANT_READ[:2], cost=2),
     Operation("GET", "/oauth2PermissionGrants", list_grants, _GRANT_READ, cost=2),
     Operation("GET", _GRANT_ID, get_grant, _GRANT_READ),

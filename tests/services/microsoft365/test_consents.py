@@ -25,6 +25,9 @@ APP = {
 }
 
 
+USER, SP, ROLE = (f"0000000{number}-0000-4000-8000-000000000000" for number in (1, 2, 3))
+
+
 @pytest.fixture
 def consents(wire: GraphBench) -> Consents:
     return Consents(wire.graph)
@@ -82,3 +85,24 @@ async def test_assignments_and_permissions_of_apps_are_read(wire: GraphBench, co
 async def test_microsofts_own_apps_are_known(wire: GraphBench, consents: Consents) -> None:
     wire.replies = [httpx.Response(200, json={**APP, "appOwnerOrganizationId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a"})]
     assert (await consents.app("sp1")).is_microsofts
+
+
+async def test_what_was_taken_away_is_given_back(wire: GraphBench, consents: Consents) -> None:
+    wire.replies = [EMPTY]
+    await consents.restore_grant(client_id="sp1", resource_id="sp-graph", principal_id="u1", scopes=("Mail.Read", "x"))
+    await consents.restore_assignment(USER, resource_id=SP, app_role_id=ROLE)
+    assert wire.paths == ["POST /v1.0/oauth2PermissionGrants", f"POST /v1.0/users/{USER}/appRoleAssignments"]
+    assert wire.body(0) == {
+        "clientId": "sp1",
+        "consentType": "Principal",
+        "principalId": "u1",
+        "resourceId": "sp-graph",
+        "scope": "Mail.Read x",
+    }
+    assert wire.body(1) == {"principalId": USER, "resourceId": SP, "appRoleId": ROLE}
+
+
+async def test_a_grant_is_there_or_not(wire: GraphBench, consents: Consents) -> None:
+    wire.replies = [httpx.Response(200, json=GRANT), error(404, "Request_ResourceNotFound")]
+    assert await consents.has_grant("g1")
+    assert not await consents.has_grant("g1")

@@ -26,6 +26,8 @@ _PLACE = re.compile(r"\{([^}]+)\}")
 # What these lists hold is what the contract's type names as its base; the rows are of narrower types.
 # Free-form by their nature, or flags that the contract's source writes as lists though the wire has one text.
 _FREE = {"auditData", "incomingTokenType"}
+# What the service shows though its description does not have it.
+_UNDESCRIBED = {"/servicePrincipals/{servicePrincipal-id}": "createdDateTime"}
 _MIXED = {"/users/{user-id}/authentication/methods"}
 
 
@@ -195,6 +197,7 @@ async def test_an_answer_fits_the_contract(graph: GraphCaller, operation: Operat
     content = (described or {}).get("responses", {}).get("2XX", {}).get("content")
     if content is None or operation.template in _MIXED:
         pytest.skip("the contract does not describe this answer")
+    reply.body.pop(_UNDESCRIBED.get(operation.template, ""), None)
     assert list(misfits(reply.body, content["application/json"]["schema"])) == []
     if "value" in reply.body and "transitiveRole" not in operation.template:
         assert reply.body["value"] or operation.template.endswith(("/contacts", "/people", "/owners"))

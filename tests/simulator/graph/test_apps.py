@@ -104,3 +104,32 @@ async def test_an_application_permission_is_taken_away(graph: GraphCaller) -> No
     assert (await graph.delete(f"{path}/{one['id']}")).status == 204
     assert "Mail.Send" not in bot.permissions
     assert (await graph.delete(f"{path}/{one['id']}")).status == 404
+
+
+async def test_a_consent_is_made_once(graph: GraphCaller) -> None:
+    tenant = graph.sim.world.tenant
+    megan, bot = tenant.user("megan"), graph.sim.world.bot
+    body = {
+        "clientId": bot.id,
+        "consentType": "Principal",
+        "principalId": megan.id,
+        "resourceId": bot.id,
+        "scope": "Mail.Read",
+    }
+    made = await graph.post("/oauth2PermissionGrants", body)
+    assert made.status == 201
+    assert tenant.permission_grants[-1]["scope"] == "Mail.Read"
+    assert (await graph.post("/oauth2PermissionGrants", body)).status == 409
+    assert (await graph.post("/oauth2PermissionGrants", body | {"clientId": megan.id})).status == 400
+
+
+async def test_a_user_is_assigned_to_an_app_once(graph: GraphCaller) -> None:
+    tenant = graph.sim.world.tenant
+    megan, bot = tenant.user("megan"), graph.sim.world.bot
+    where = f"/users/{megan.id}/appRoleAssignments"
+    body = {"principalId": megan.id, "resourceId": bot.id, "appRoleId": bot.properties["appRoles"][0]["id"]}
+    assert (await graph.post(where, body)).status == 201
+    assert tenant.app_role_assignments[-1]["principalId"] == megan.id
+    assert (await graph.post(where, body)).status == 400
+    assert (await graph.post(where, body | {"appRoleId": bot.id})).status == 400
+    assert (await graph.post(where, body | {"appRoleId": "00000000-0000-0000-0000-000000000000"})).status == 201
