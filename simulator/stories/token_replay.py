@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from simulator.stories.acts.mail import OpensFiles, ReadsMail
-from simulator.stories.acts.signing_in import RaisesRisk, ReplaysToken, TrustedAddress, UsesVpn
+from simulator.stories.acts.signing_in import KeepsWorking, RaisesRisk, ReplaysToken, TrustedAddress, UsesVpn
 from simulator.stories.story import Expected, Origin, Story
 
 _RENTED_SERVER = Origin(
@@ -45,6 +45,7 @@ STORY = Story(
     look_alikes=(
         TrustedAddress(key="vpn", after=-timedelta(days=300), name="Contoso VPN", cidr="192.0.2.128/28"),
         UsesVpn(key="vpn-use", after=-timedelta(days=2), origin=_VPN_EXIT),
+        KeepsWorking(key="at-work", after=timedelta(hours=1)),
     ),
     truth=(
         Expected("review-sign-ins", "token", "revoke-sessions"),

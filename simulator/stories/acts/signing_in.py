@@ -174,6 +174,17 @@ class UsesVpn(Action):
         return _elsewhere(scene, self, by, self.count, self.within)
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeepsWorking(Action):
+    """The user at home, hour after hour, whatever day it is."""
+
+    count: int = 20
+    within: timedelta = timedelta(hours=20)
+
+    def happen(self, scene: Scene, by: Origin) -> frozenset[str]:
+        return _elsewhere(scene, self, by, self.count, self.within)
+
+
 def _elsewhere(scene: Scene, action: Action, there: Origin, count: int, within: timedelta) -> frozenset[str]:
     home = scene.home()
     by = replace(there, device=home.device, device_id=home.device_id)

@@ -56,6 +56,19 @@ def test_the_intruder_hides_among_hundreds_of_ordinary_lines(story: Story) -> No
 
 
 @each_story
+@pytest.mark.parametrize("days", range(7))
+def test_a_story_may_be_told_on_any_day_of_the_week(story: Story, days: int) -> None:
+    world = World(SimulatorConfig(seed=20 + days))
+    world.clock.advance(timedelta(days=days, hours=5 * days).total_seconds())
+    mine = apply(story, world)
+    assert sum(row["userId"] == mine.account_id for row in world.tenant.records.sign_ins) > 100
+    assert evicted(story, world) == [act.key for act in lasting(story)]
+    assert harmed(story, world) == []
+    for act in story.intruder_actions:
+        assert mine.trace(act.key).at <= mine.now
+
+
+@each_story
 def test_the_same_seed_tells_the_same(story: Story) -> None:
     first, second = World(SimulatorConfig()), World(SimulatorConfig())
     mine, again = apply(story, first), apply(story, second)
