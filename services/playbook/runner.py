@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -71,6 +71,10 @@ class _Work:
     apply: Callable[[Context, Change], Awaitable[None]]
     verify: Callable[[Context, Change], Awaitable[bool]]
     ends_as: State
+
+
+class _InTheWay(Exception):
+    """A change conflicts with how things are: another one may have to go first."""
 
 
 class Runner:
@@ -229,12 +233,11 @@ class Runner:
                 await self._end(run, settled)
                 return
         changes = (*begun, *changes)
-        for change in changes:
-            refused = await self._apply(run, step, ctx, work, change)
-            if refused is not None:
-                await self._end(run, refused)
-                return
-        later(self._read_back(run, step, ctx, work, changes))
+        refused = await self._apply_all(run, step, ctx, work, changes)
+        if changes and len(refused) == len(changes):
+            await self._end(run, _refused_words(changes, refused))
+        else:
+            later(self._read_back(run, step, ctx, work, changes, refused))
 
     async def _compare(
         self, step: Step, kind: RunKind, work: _Work, planned: Plan, ctx: Context
@@ -265,11 +268,38 @@ class Runner:
             return now.settled or Outcome(State.ALREADY_SO, "It was done before."), ()
         return None, left
 
-    async def _apply(self, run: Run, step: Step, ctx: Context, work: _Work, change: Change) -> Outcome | None:
-        """Makes one change unless it was made before. Returns an outcome only when the step ends here."""
+    async def _apply_all(
+        self, run: Run, step: Step, ctx: Context, work: _Work, changes: tuple[Change, ...]
+    ) -> dict[str, Outcome]:
+        """Makes the changes in their order, and returns those that were refused, by item. One stops no other.
+
+        What conflicts is tried once more after the others: one of them may have stood in its way.
+        """
+        refused: dict[str, Outcome] = {}
+        in_conflict: list[Change] = []
+        for change in changes:
+            try:
+                outcome = await self._apply(run, step, ctx, work, change)
+            except _InTheWay:
+                in_conflict.append(change)
+                continue
+            if outcome is not None:
+                refused[change.item] = outcome
+        for change in in_conflict:
+            outcome = await self._apply(run, step, ctx, work, change, again=True)
+            if outcome is not None:
+                refused[change.item] = outcome
+        return refused
+
+    async def _apply(
+        self, run: Run, step: Step, ctx: Context, work: _Work, change: Change, *, again: bool = False
+    ) -> Outcome | None:
+        """Makes one change unless it was made before. Returns why it was refused. Raises _InTheWay for a conflict."""
         effect = await self._ledger.effect(run, change.item)
-        if effect is None:
+        if effect is None or effect.state is EffectState.FAILED:
             await self._ledger.mark(run, change, EffectState.INTENDED, self._now())
+        elif again:
+            change = effect.change
         elif effect.state is not EffectState.INTENDED:
             return None
         else:
@@ -286,17 +316,29 @@ class Runner:
             await self._ledger.mark(run, change, EffectState.UNKNOWN, self._now(), error.data)
             return None
         except IRBotError as error:
+            if isinstance(error, Conflict) and not again:
+                raise _InTheWay from None
             await self._ledger.mark(run, change, EffectState.FAILED, self._now(), {"code": error.code, **error.data})
             return outcome_of(step, ctx, error, reading=False)
         await self._ledger.mark(run, change, EffectState.SENT, self._now())
         return None
 
-    async def _read_back(self, run: Run, step: Step, ctx: Context, work: _Work, changes: tuple[Change, ...]) -> None:
+    async def _read_back(
+        self,
+        run: Run,
+        step: Step,
+        ctx: Context,
+        work: _Work,
+        changes: tuple[Change, ...],
+        refused: Mapping[str, Outcome],
+    ) -> None:
         """Ends a run by what the cloud shows, not by what it answered."""
         self._posts.changed.set()
         missing: list[str] = []
         unknown = False
         for planned in changes:
+            if planned.item in refused:
+                continue
             effect = await self._ledger.effect(run, planned.item)
             change = effect.change if effect else planned
             unanswered = effect is None or effect.state is EffectState.UNKNOWN
@@ -304,7 +346,9 @@ class Runner:
             if not await self._shows(ctx, work, change, min(patience, _UNANSWERED_SECONDS) if unanswered else patience):
                 missing.append(change.what)
                 unknown = unknown or unanswered
-        if not missing:
+        if refused:
+            await self._end(run, _refused_words(changes, refused, missing))
+        elif not missing:
             shown = (
                 f"{changes[0].what}: {changes[0].after}" if len(changes) == 1 else f"All {len(changes)} changes show"
             )
@@ -343,25 +387,28 @@ class Runner:
             if await approvals.finish(connection, approval, ApprovalState.USED, self._now()):
                 await store.update(connection, approval.incident_id, nonce=store.new_nonce(), **values)
         self._posts.changed.set()
+        if "investigation" in values:
+            nonce = values["investigation"]["nonce"]
+            await self._durable.start(INVESTIGATE, f"{approval.incident_id}:{nonce}")
 
     async def _left_to_do(self, approval: Approval, incident: Incident) -> dict[str, Any]:
-        """The proposals that take the place of the used one. An undo opens both again."""
+        """What takes the place of the used proposal. After an eviction or an undo the investigation looks again."""
+        values: dict[str, Any] = {}
+        if approval.kind is not PlanKind.LOCK:
+            values |= {"eviction": {}, "investigation": {"nonce": store.new_nonce(), "done": False}}
+        if approval.kind is PlanKind.EVICT:
+            return values
         async with self._database.read() as connection:
             latest = {run.step_id: run for run in await runs_of(connection, approval.incident_id)}
         open_ends = {step_id for step_id, run in latest.items() if run.state in _OPEN_ENDS}
         lock = [step for step in self._steps if step.phase is Phase.LOCK and step.id in open_ends]
-        evict = [step for step in self._steps if step.phase is Phase.EVICT]
-        values: dict[str, Any] = {}
         try:
             subject, account = await recognise(self._m365, self._settings, approval.target_id)
             ctx = self._planner.context(incident, subject, account)
-            if approval.kind is not PlanKind.EVICT:
-                kind = PlanKind.LOCK if lock else PlanKind.NONE
-                values["plan"] = await self._planner.proposal(kind, ctx, lock)
-            if approval.kind is not PlanKind.LOCK and evict:
-                values["eviction"] = await self._planner.proposal(PlanKind.EVICT, ctx, evict)
+            kind = PlanKind.LOCK if lock else PlanKind.NONE
+            values["plan"] = await self._planner.proposal(kind, ctx, lock)
         except IRBotError:
-            values["eviction" if approval.kind is PlanKind.EVICT else "plan"] = {"kind": PlanKind.FAILED.value}
+            values["plan"] = {"kind": PlanKind.FAILED.value}
         return values
 
     async def plan_now(self, incident_id: str, step_id: str) -> Plan:
@@ -404,6 +451,24 @@ class Runner:
     async def _effects(self, run: Run) -> tuple[Effect, ...]:
         async with self._database.read() as connection:
             return await effects_of(connection, run.id)
+
+
+def _refused_words(changes: Sequence[Change], refused: Mapping[str, Outcome], missing: Sequence[str] = ()) -> Outcome:
+    """The end of a step of which a part, or all, was refused: the state of the first, and every reason once."""
+    outcomes = [refused[change.item] for change in changes if change.item in refused]
+    if len(changes) == 1:
+        return outcomes[0]
+    reasons: dict[str, list[str]] = {}
+    for change in changes:
+        if change.item in refused:
+            reasons.setdefault(refused[change.item].reason, []).append(change.what)
+    words = " ".join(f"Not done: {'; '.join(whats)}. {reason}" for reason, whats in reasons.items())
+    done = len(changes) - len(refused) - len(missing)
+    if done:
+        words += f" Done and checked: {done} of {len(changes)}."
+    if missing:
+        words += f" Sent, and does not show yet: {'; '.join(missing)}."
+    return Outcome(outcomes[0].state, words)
 
 
 def _work_of(step: Step, kind: RunKind) -> _Work:

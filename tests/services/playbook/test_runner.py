@@ -231,6 +231,51 @@ async def test_each_refusal_ends_in_its_state_and_stops_no_other_step(database: 
         assert await bench.effects(run.step_id) == {"a": EffectState.FAILED}
 
 
+async def test_a_refused_item_stops_no_other_and_is_named(database: Database) -> None:
+    def not_b(item: str) -> None:
+        if item == "b":
+            raise MissingRole(roles=["Keeper"])
+
+    things = Things(open={"a": True, "b": True, "c": True}, before=not_b)
+    bench = await RunnerBench.start(database, [things.step()])
+    await bench.locked()
+    run = await bench.run("shut-things")
+    assert things.open == {"a": False, "b": True, "c": False}
+    assert run.state is State.REFUSED
+    for words in ("Not done: Thing b", "Keeper", "Done and checked: 2 of 3"):
+        assert words in run.reason
+    effects = await bench.effects("shut-things")
+    assert effects == {"a": EffectState.SENT, "b": EffectState.FAILED, "c": EffectState.SENT}
+
+
+async def test_what_another_item_stands_in_the_way_of_is_tried_again_after_it(database: Database) -> None:
+    things = Things(open={"default": True, "b": True, "c": True})
+
+    def default_goes_last(item: str) -> None:
+        if item == "default" and (things.open["b"] or things.open["c"]):
+            raise Conflict(reason="default-sign-in-method")
+
+    things.before = default_goes_last
+    bench = await RunnerBench.start(database, [things.step()])
+    await bench.locked()
+    assert things.applied == ["b", "c", "default"]
+    assert (await bench.run("shut-things")).state is State.DONE
+    assert set((await bench.effects("shut-things")).values()) == {EffectState.SENT}
+
+
+async def test_what_stays_in_conflict_is_refused(database: Database) -> None:
+    things = Things(open={"a": True, "b": True}, before=lambda item: _conflict() if item == "a" else None)
+    bench = await RunnerBench.start(database, [things.step()])
+    await bench.locked()
+    run = await bench.run("shut-things")
+    assert (run.state, things.open) == (State.FAILED, {"a": True, "b": False})
+    assert "Not done: Thing a" in run.reason
+
+
+def _conflict() -> None:
+    raise Conflict(reason="locked")
+
+
 async def test_a_step_may_put_a_refusal_into_its_own_words(database: Database) -> None:
     own = Outcome(State.NEEDS_ON_PREMISES, "Shut it in the cellar.")
     things = Things(before=_raises(Bug()), own_words=own)
