@@ -8,8 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import httpx
+
 from services.incidents.subjects import recognise
-from services.microsoft365 import Microsoft365, Tokens, open_microsoft365
+from services.microsoft365 import Microsoft365, Tokens
+from services.microsoft365.budgets import Budgets, Limit
+from services.microsoft365.exchange import backend
+from services.microsoft365.graph import Graph
+from services.microsoft365.operations import Row
 from services.playbook.step import Change, Context, Plan, State, Step, Undo
 from services.settings import Settings
 from simulator.config import SimulatorConfig
@@ -99,6 +105,13 @@ class Tenancy:
         }
 
 
+def unpaced(settings: Settings, tokens: Tokens) -> Microsoft365:
+    """Microsoft 365 without waiting for the service's limits, which the simulated one only has when told so."""
+    budgets = Budgets({row: Limit(1_000_000, 1) for row in Row})
+    http = httpx.AsyncClient(timeout=settings.call_timeout_seconds)
+    return Microsoft365(Graph(settings, tokens, http, budgets=budgets), settings.app_id, backend(settings, tokens))
+
+
 @asynccontextmanager
 async def tenancy(config: SimulatorConfig | None = None) -> AsyncIterator[Tenancy]:
     """A tenant of its own for one test."""
@@ -106,7 +119,7 @@ async def tenancy(config: SimulatorConfig | None = None) -> AsyncIterator[Tenanc
         values = {name.removeprefix("IRBOT_").lower(): value for name, value in sim.environment().items()}
         settings = Settings(**values)  # type: ignore[arg-type]  # pydantic reads the texts
         tokens = Tokens(settings)
-        m365 = await open_microsoft365(settings, tokens)
+        m365 = unpaced(settings, tokens)
         try:
             yield Tenancy(sim, m365, settings)
         finally:

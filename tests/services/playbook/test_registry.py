@@ -17,7 +17,7 @@ from services.access import POLICY, Permission
 from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.incidents.subjects import recognise
-from services.microsoft365 import Microsoft365, Tokens, open_microsoft365
+from services.microsoft365 import Microsoft365, Tokens
 from services.playbook import BY_ID, STEPS
 from services.playbook.planner import outcome_of
 from services.playbook.step import Context, NoUndo, Plan, Risk, State, Step, Undo
@@ -25,6 +25,7 @@ from services.settings import Settings
 from simulator.journal import Entry
 from simulator.permissions import KNOWN
 from simulator.server import Simulator
+from tests.services.playbook.tenancy import unpaced
 
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACT = ROOT.parent / "shared" / "contracts" / "graph-openapi-slice.json"
@@ -107,7 +108,7 @@ async def _tenant(sim: Simulator) -> AsyncIterator[tuple[Microsoft365, Settings]
     values = {name.removeprefix("IRBOT_").lower(): value for name, value in sim.environment().items()}
     settings = Settings(**values)  # type: ignore[arg-type]  # pydantic reads the texts
     tokens = Tokens(settings)
-    m365 = await open_microsoft365(settings, tokens)
+    m365 = unpaced(settings, tokens)
     try:
         yield m365, settings
     finally:
