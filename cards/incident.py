@@ -104,7 +104,7 @@ def _decision(view: IncidentView, limit: int) -> list[Element]:
 
 
 def _finding(line: FindingLine) -> Element:
-    rows = [badge(TONE_SYMBOLS[line.tone], line.title, line.tone, bold=line.tone is not Tone.NEUTRAL)]
+    rows = [badge(TONE_SYMBOLS[line.tone], line.title, line.tone, bold=line.tone in {Tone.ATTENTION, Tone.WARNING})]
     detail: list[Part] = [separated(*line.reasons)] if line.reasons else []
     if line.at is not None:
         detail += [SEPARATOR, when(line.at)] if detail else [when(line.at)]
@@ -117,8 +117,8 @@ def _findings(view: IncidentView, limit: int) -> list[Element]:
     """What the intruder did, worst first; what is only worth knowing folds away. Folded whole while one decides."""
     if not view.findings:
         return []
-    loud = [line for line in view.findings if line.tone is not Tone.NEUTRAL]
-    quiet = [line for line in view.findings if line.tone is Tone.NEUTRAL]
+    loud = [line for line in view.findings if line.tone in {Tone.ATTENTION, Tone.WARNING}]
+    quiet = [line for line in view.findings if line not in loud]
     if _deciding(view):
         every = [_finding(line) for line in view.findings]
         return expandable(f"Findings ({len(every)})", shortlist(every, limit), "findings")
@@ -128,7 +128,7 @@ def _findings(view: IncidentView, limit: int) -> list[Element]:
         body = [heading("Findings", separator=True), *shortlist([_finding(line) for line in loud[:kept]], kept)]
         quiet = loud[kept:] + quiet
     if quiet:
-        title = f"More findings ({len(quiet)})" if loud else f"Findings ({len(quiet)}), none alarming"
+        title = f"More findings ({len(quiet)})" if loud else f"Findings ({len(quiet)}), none that needs eyes"
         body += expandable(title, shortlist([_finding(line) for line in quiet], limit), "findings")
     return body
 

@@ -76,7 +76,7 @@ class ChangeLine:
 
 @dataclass(frozen=True)
 class FindingLine:
-    """One finding of the investigation. `weight` is a word: "alarm", "warning" or "note"."""
+    """One finding of the investigation. `weight` is a word: "alarm", "warning", "note", or "resolved"."""
 
     weight: str
     tone: Tone

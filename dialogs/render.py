@@ -29,8 +29,8 @@ from services.incidents import store
 from services.incidents.model import Incident, IncidentState, Phase, Subject
 from services.microsoft365.accounts import Account
 from services.playbook import STEPS
-from services.playbook.ledger import Run, RunKind, findings_of, runs_of
-from services.playbook.step import Finding, NoUndo, Plan, Rule, Severity, State, Step
+from services.playbook.ledger import Found, Run, RunKind, findings_of, runs_of
+from services.playbook.step import NoUndo, Plan, Rule, Severity, State, Step
 from services.posts import unreached
 
 _TONES: Mapping[State, Tone] = {
@@ -86,7 +86,7 @@ class _Facts:
     newest: Approval | None
     latest: Mapping[str, Run]
     plans: Mapping[str, Plan]
-    findings: tuple[tuple[str, Finding], ...]
+    findings: tuple[Found, ...]
     unreached: frozenset[str]  # names of approvers whom Teams did not let us ask
 
 
@@ -131,7 +131,7 @@ async def incident_view(
         steps=tuple(_step_lines(parts.steps, facts)),
         changes=tuple(_change_lines(parts.steps, waiting.plans if waiting else facts.plans)),
         warnings=tuple(subject_warnings(incident.subject)),
-        findings=tuple(_finding_line(finding) for _, finding in facts.findings),
+        findings=tuple(_finding_line(found) for found in facts.findings),
         approval=_approval_box(facts, waiting or _telling(facts.newest)),
         buttons=buttons,
         notice=notice,
@@ -331,7 +331,10 @@ def _step_lines(steps: Iterable[Step], facts: _Facts) -> Iterable[StepLine]:
             )
 
 
-def _finding_line(finding: Finding) -> FindingLine:
+def _finding_line(found: Found) -> FindingLine:
+    finding = found.finding
+    if found.resolved_at is not None:
+        return FindingLine("resolved", Tone.GOOD, f"{finding.title}: not there any more", (), found.resolved_at)
     tone = _WEIGHTS[finding.severity]
     return FindingLine(finding.severity.value, tone, finding.title, finding.reasons, finding.at)
 

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "services.together",
     ),
     "simulator": ("simulator",),
-    "tools": ("cards", "tools"),
+    "tools": ("cards", "services", "tools"),
 }
 # The parts of the simulator that put the product on its stage; they start it as a user would.
 _STAGE = ("simulator.bench", "simulator.demo", "simulator.drill")

@@ -154,6 +154,7 @@ findings = sa.Table(
     sa.Column("at", UtcTime),
     sa.Column("data", sa.JSON, nullable=False),
     sa.Column("found_at", UtcTime, nullable=False),
+    sa.Column("resolved_at", UtcTime),
 )
 
 effects = sa.Table(

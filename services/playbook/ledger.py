@@ -127,7 +127,7 @@ class Ledger:
         evidence: Mapping[str, Any] | None = None,
         findings: Sequence[Finding] = (),
     ) -> None:
-        """Gives a run its end state; a run that has one keeps it. Its findings replace the older ones of the step."""
+        """Gives a run its end state; a run that has one keeps it. Its findings join those of the step."""
         async with self._database.write() as connection:
             ended = await connection.execute(
                 sa.update(tables.step_runs)
@@ -137,7 +137,7 @@ class Ledger:
             if ended.rowcount != 1:
                 return
             if run.kind is RunKind.READ:
-                await _replace_findings(connection, run, findings, now)
+                await _keep_findings(connection, run, outcome, findings, now)
             if evidence:
                 await store.keep_evidence(connection, self._vault, run.incident_id, run.step_id, evidence, now)
             await timeline.append(
@@ -187,15 +187,22 @@ async def _one(connection: AsyncConnection, cause: str, step_id: str) -> Run:
     return _run((await connection.execute(query)).one())
 
 
-async def _replace_findings(connection: AsyncConnection, run: Run, findings: Sequence[Finding], now: datetime) -> None:
+async def _keep_findings(
+    connection: AsyncConnection, run: Run, outcome: Outcome, findings: Sequence[Finding], now: datetime
+) -> None:
+    """What a check found stays; what it found before and not now is resolved, if it could look everywhere."""
     mine = (tables.findings.c.incident_id == run.incident_id) & (tables.findings.c.step_id == run.step_id)
-    await connection.execute(sa.delete(tables.findings).where(mine))
-    for finding in findings:
+    found = {finding.key[:255]: finding for finding in findings}
+    await connection.execute(sa.delete(tables.findings).where(mine, tables.findings.c.key.in_(list(found))))
+    if outcome.state is State.DONE:
+        unresolved = tables.findings.c.resolved_at.is_(None)
+        await connection.execute(sa.update(tables.findings).where(mine, unresolved).values(resolved_at=now))
+    for key, finding in found.items():
         await connection.execute(
             sa.insert(tables.findings).values(
                 incident_id=run.incident_id,
                 step_id=run.step_id,
-                key=finding.key[:255],
+                key=key,
                 severity=finding.severity.value,
                 title=finding.title,
                 reasons=list(finding.reasons),
@@ -206,17 +213,31 @@ async def _replace_findings(connection: AsyncConnection, run: Run, findings: Seq
         )
 
 
-async def findings_of(connection: AsyncConnection, incident_id: str) -> tuple[tuple[str, Finding], ...]:
-    """All findings of an incident with the id of their step, worst first."""
+@dataclass(frozen=True)
+class Found:
+    """A finding of an incident: by which step, and since when it is not there any more."""
+
+    step_id: str
+    finding: Finding
+    resolved_at: datetime | None
+
+
+async def findings_of(connection: AsyncConnection, incident_id: str) -> tuple[Found, ...]:
+    """All findings of an incident: what is there still before what is not, worst first."""
     rows = await connection.execute(sa.select(tables.findings).where(tables.findings.c.incident_id == incident_id))
     found = [
-        (
+        Found(
             row.step_id,
             Finding(row.key, Severity(row.severity), row.title, tuple(row.reasons), row.at, row.data),
+            row.resolved_at,
         )
         for row in rows
     ]
-    return tuple(sorted(found, key=lambda pair: (-pair[1].severity.weight, pair[0], pair[1].key)))
+
+    def order(one: Found) -> tuple[bool, int, str, str]:
+        return one.resolved_at is not None, -one.finding.severity.weight, one.step_id, one.finding.key
+
+    return tuple(sorted(found, key=order))
 
 
 async def runs_of(connection: AsyncConnection, incident_id: str) -> tuple[Run, ...]:

@@ -29,7 +29,7 @@ async def plan(ctx: Context) -> Plan:
         changes.append(
             Change(
                 item=rule.rule_id,
-                what=f"Inbox rule “{name}” ({'; '.join(judged.reasons)})",
+                what=f"Inbox rule “{name}” ({'; '.join(judged.reasons[:2]).lower()})",
                 before="On" if rule.enabled else "Off",
                 after="Removed",
                 data=asdict(rule),

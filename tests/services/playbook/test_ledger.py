@@ -74,14 +74,20 @@ async def test_each_mark_of_an_effect_is_a_line_of_the_timeline(database: Databa
     ]  # fmt: skip
 
 
-async def test_findings_of_a_second_look_take_the_place_of_the_first(database: Database, incident_id: str) -> None:
+async def test_what_a_second_look_does_not_find_is_resolved_if_it_could_look_everywhere(
+    database: Database, incident_id: str
+) -> None:
     ledger = Ledger(database, VAULT)
     note, alarm = Finding("n", Severity.NOTE, "Note"), Finding("a", Severity.ALARM, "Alarm", ("Why.",), NOW, {"x": 1})
-    first = await _begin(database, incident_id, "1", RunKind.READ)
-    await ledger.end(first, Outcome(State.DONE, ""), NOW, findings=(note, alarm))
-    async with database.read() as connection:
-        assert [finding for _, finding in await findings_of(connection, incident_id)] == [alarm, note]
-    second = await _begin(database, incident_id, "2", RunKind.READ)
-    await ledger.end(second, Outcome(State.DONE, ""), NOW, findings=(note,))
-    async with database.read() as connection:
-        assert [finding for _, finding in await findings_of(connection, incident_id)] == [note]
+
+    async def look(cause: str, state: State, *findings: Finding) -> list[tuple[Finding, bool]]:
+        run = await _begin(database, incident_id, cause, RunKind.READ)
+        await ledger.end(run, Outcome(state, ""), NOW, findings=findings)
+        async with database.read() as connection:
+            found = await findings_of(connection, incident_id)
+        return [(one.finding, one.resolved_at is not None) for one in found]
+
+    assert await look("1", State.DONE, note, alarm) == [(alarm, False), (note, False)]
+    assert await look("2", State.NOT_EVALUATED, note) == [(alarm, False), (note, False)]
+    assert await look("3", State.DONE, note) == [(note, False), (alarm, True)]
+    assert await look("4", State.DONE, note, alarm) == [(alarm, False), (note, False)]

@@ -152,6 +152,7 @@ def upgrade() -> None:
         sa.Column("at", sa.String(length=27), nullable=True),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("found_at", sa.String(length=27), nullable=False),
+        sa.Column("resolved_at", sa.String(length=27), nullable=True),
         sa.ForeignKeyConstraint(
             ["incident_id"],
             ["incidents.id"],
