@@ -315,6 +315,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Press Look again if you expect something.",
     ),
     "nothing-to-undo": Explanation("Nothing to undo", "IRBot changed nothing here that could be undone.", ""),
+    "only-windows-devices": Explanation(
+        "Only by hand",
+        "Microsoft lets an app disable Windows devices only.",
+        "Disable this one by hand in Entra, under Devices.",
+    ),
     "organisation-not-customised": Explanation(
         "Not prepared",
         "Exchange does not allow this in an organisation that still has its first settings.",
