@@ -12,7 +12,7 @@ from services.errors import Bug
 from services.microsoft365.graph import Graph, Json
 from services.microsoft365.graph_errors import PREMIUM, refusal
 from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
-from services.microsoft365.reading import child, flag, text, texts
+from services.microsoft365.reading import child, flag, objects, text, texts
 
 _READ_DEFAULTS = Operation("security-defaults", ("Policy.Read.All",))
 _SET_DEFAULTS = Operation(
@@ -33,6 +33,7 @@ _SET_ACCESS = Operation(
     Effect.REPEATABLE,
     licence=PREMIUM,
 )
+_NAMED_LOCATIONS = Operation("named-locations", ("Policy.Read.All",), Row.PROTECTION, licence=PREMIUM)
 _READ_CONSENT = Operation("consent-by-users", ("Policy.Read.All",))
 _SET_MFA = Operation("set-per-user-mfa", ("Policy.ReadWrite.AuthenticationMethod",), Row.REPORTS, Effect.REPEATABLE)
 
@@ -42,6 +43,7 @@ NEEDS: Needs = {
     "access_policies": permissions_of(_READ_ACCESS),
     "create_access_policy": permissions_of(_CREATE_ACCESS),
     "set_access_policy_state": permissions_of(_SET_ACCESS),
+    "trusted_networks": permissions_of(_NAMED_LOCATIONS),
     "users_may_consent": permissions_of(_READ_CONSENT),
     "set_per_user_mfa": permissions_of(_SET_MFA),
 }
@@ -128,6 +130,21 @@ class Policies:
         """
         where = self._access.by_conditional_access_policy_id(policy_id)
         await self._graph.call(_SET_ACCESS, self._graph.request(Method.PATCH, where, body={"state": state}))
+
+    async def trusted_networks(self) -> tuple[str, ...]:
+        """The address ranges that the organisation calls its own, such as 192.0.2.128/28.
+
+        GET /identity/conditionalAccess/namedLocations; Policy.Read.All, Entra ID P1; read only.
+        """
+        where = self._graph.client.identity.conditional_access.named_locations
+        items = await self._graph.items(_NAMED_LOCATIONS, self._graph.request(Method.GET, where))
+        return tuple(
+            text(part, "cidrAddress")
+            for entry in items.values
+            if flag(entry, "isTrusted") is True
+            for part in objects(entry, "ipRanges")
+            if text(part, "cidrAddress")
+        )
 
     async def users_may_consent(self) -> bool:
         """Whether users can let apps into their own data.

@@ -21,6 +21,11 @@ def number(entry: Mapping[str, Any], key: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def decimal(entry: Mapping[str, Any], key: str) -> float | None:
+    value = entry.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def flag(entry: Mapping[str, Any], key: str) -> bool | None:
     value = entry.get(key)
     return value if isinstance(value, bool) else None

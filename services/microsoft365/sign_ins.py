@@ -13,7 +13,7 @@ from services.microsoft365.graph import Graph, Items
 from services.microsoft365.graph_errors import PREMIUM
 from services.microsoft365.listing import Listing, listing
 from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
-from services.microsoft365.reading import child, flag, instant, moment, number, quoted, text, texts
+from services.microsoft365.reading import child, decimal, flag, instant, moment, number, quoted, text, texts
 
 _INTERACTIVE = Operation("sign-ins", ("AuditLog.Read.All",), Row.REPORTS, licence=PREMIUM)
 _WITH_TOKENS = Operation("sign-ins-with-tokens", ("AuditLog.Read.All",), Row.REPORTS, licence=PREMIUM)
@@ -33,7 +33,7 @@ NEEDS: Needs = {
     "confirm_compromised": permissions_of(_CONFIRM),
 }
 
-_PAGE = 500
+_PAGE = 1000
 _KEPT = timedelta(days=30, hours=1)  # who asks for 30 days gets them, however late the request
 _NOT_TOLD = frozenset({"hidden", "none", "unknownFutureValue", ""})
 
@@ -65,6 +65,8 @@ class SignIn:
     browser: str
     device_managed: bool | None
     device_compliant: bool | None
+    latitude: float | None = None
+    longitude: float | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -155,4 +157,6 @@ def _sign_in_from(entry: Mapping[str, Any]) -> SignIn:
         browser=text(device, "browser"),
         device_managed=flag(device, "isManaged"),
         device_compliant=flag(device, "isCompliant"),
+        latitude=decimal(child(place, "geoCoordinates"), "latitude"),
+        longitude=decimal(child(place, "geoCoordinates"), "longitude"),
     )

@@ -13,6 +13,7 @@ from services.playbook import (
     remove_forwarding,
     remove_inbox_rules,
     remove_sign_in_methods,
+    review_sign_ins,
     revoke_app_consents,
     revoke_sessions,
     scramble_password,
@@ -31,6 +32,7 @@ STEPS: tuple[Step, ...] = (
     revoke_app_consents.STEP,
     remove_inbox_rules.STEP,
     remove_forwarding.STEP,
+    review_sign_ins.STEP,
     check_inbox_rules.STEP,
     check_forwarding.STEP,
 )

@@ -49,6 +49,8 @@ class Planner:
             opened_at=incident.opened_at,
             since=incident.opened_at - timedelta(days=self._settings.look_back_days),
             now=self._now(),
+            incident=incident.id,
+            round=str(incident.investigation.get("nonce", "")),
         )
 
     async def read(self, step: Step, incident: Incident, cause: str, ctx: Context, patience_seconds: float) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from services.access import Permission
 from services.errors import IRBotError
@@ -16,6 +17,8 @@ from services.incidents.model import Phase, Subject
 from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account
 from services.settings import Settings
+
+T = TypeVar("T")
 
 
 class State(StrEnum):
@@ -147,9 +150,31 @@ def digest_of(target_id: str, kind: str, plans: Mapping[str, Plan]) -> str:
     return hashlib.sha256(json.dumps(body, ensure_ascii=True).encode()).hexdigest()
 
 
+class Shared:
+    """What several checks of one round need and only one of them reads.
+
+    Whoever comes second waits for the first, and reads for itself where the first failed or was cut short.
+    """
+
+    def __init__(self) -> None:
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._found: dict[str, Any] = {}
+
+    async def once(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
+        """What `read` gave the first time. A key always stands for the same kind of value."""
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if key not in self._found:
+                self._found[key] = await read()
+            found: T = self._found[key]
+            return found
+
+
 @dataclass(frozen=True)
 class Context:
-    """All that a step may use: Microsoft 365, the subject, and the account as it was read for this run."""
+    """All that a step may use: Microsoft 365, the subject, and the account as it was read for this run.
+
+    `incident` and `round` name the incident and its round of investigation; both stay the same over a restart.
+    """
 
     m365: Microsoft365
     settings: Settings
@@ -158,6 +183,9 @@ class Context:
     opened_at: datetime
     since: datetime  # how far back the investigation looks
     now: datetime
+    incident: str = ""
+    round: str = ""
+    shared: Shared = field(default_factory=Shared, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -76,3 +76,14 @@ async def test_security_defaults_and_access_policies_do_not_go_together(wire: Gr
     with pytest.raises(Conflict) as caught:
         await policies.set_security_defaults(enabled=True)
     assert caught.value.data["reason"] == "access-policies-in-force"
+
+
+async def test_the_organisations_own_networks_are_the_trusted_ones(wire: GraphBench, policies: Policies) -> None:
+    wire.replies = [
+        page(
+            {"displayName": "VPN", "isTrusted": True, "ipRanges": [{"cidrAddress": "192.0.2.128/28"}, {"other": 1}]},
+            {"displayName": "Blocked", "isTrusted": False, "ipRanges": [{"cidrAddress": "203.0.113.0/24"}]},
+            {"displayName": "Germany", "countriesAndRegions": ["DE"]},
+        )
+    ]
+    assert await policies.trusted_networks() == ("192.0.2.128/28",)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from services.errors import MissingLicence
 from services.playbook import block_sign_in, identify
-from services.playbook.step import Change, Outcome, Plan, Risk, Rule, State, digest_of
+from services.playbook.step import Change, Outcome, Plan, Risk, Rule, Shared, State, digest_of
 
 CHANGE = Change("sign-in", "Sign-in", "Allowed", "Blocked", seen="2026", data={"was": True})
 OTHER = Change("sessions", "Sessions", "Valid", "Revoked")
@@ -76,3 +78,19 @@ def test_a_declaration_that_contradicts_itself_is_refused() -> None:
 
 def test_rules_are_ordered_by_strictness() -> None:
     assert Rule.NONE.strictness < Rule.CONFIRM.strictness < Rule.SECOND_PERSON.strictness
+
+
+async def test_what_several_checks_need_is_read_once_and_read_again_after_a_failure() -> None:
+    shared, reads = Shared(), 0
+
+    async def read() -> int:
+        nonlocal reads
+        reads += 1
+        await asyncio.sleep(0)
+        if reads == 1:
+            raise MissingLicence(licence="P1")
+        return reads
+
+    first, *others = await asyncio.gather(*(shared.once("log", read) for _ in range(4)), return_exceptions=True)
+    assert isinstance(first, MissingLicence)
+    assert others == [2, 2, 2]
