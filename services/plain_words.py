@@ -291,6 +291,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
     "incident-open-already": Explanation(
         "Already open", "There is already an open incident for this account.", "Go on in that one."
     ),
+    "last-global-administrator": Explanation(
+        "The last one stays",
+        "Nobody else who can sign in is Global Administrator.",
+        "Make somebody else Global Administrator first.",
+    ),
     "lease-lost": Explanation(
         "Try again", "Another IRBot has taken over this work.", "Look at the card to see how it ended."
     ),
@@ -413,18 +418,49 @@ _GONE: Mapping[str, Explanation] = {
         "No mailbox", "This account has no mailbox in Microsoft 365.", "Check whether its mail is kept on-premises."
     ),
 }
+_AUTH: Mapping[str, Explanation] = {
+    "managed-identity-not-offered": Explanation(
+        "IRBot cannot sign in",
+        "The place where IRBot runs offers no managed identity that IRBot could use.",
+        "Ask an administrator to give IRBot a certificate instead.",
+    ),
+    "managed-identity-refused": Explanation(
+        "IRBot cannot sign in",
+        "The place where IRBot runs does not give IRBot its managed identity.",
+        "Ask an administrator to assign the managed identity to it, and to check the identity's client id.",
+    ),
+    "managed-identity-unreachable": Explanation(
+        "IRBot cannot sign in",
+        "The place where IRBot runs gives no answer about its managed identity.",
+        "Try again in a minute. Then ask an administrator whether it has a managed identity.",
+    ),
+    "managed-identity-unreadable": Explanation(
+        "IRBot cannot sign in",
+        "IRBot cannot read the answer about the managed identity.",
+        "Ask an administrator to look at the managed identity of the place where IRBot runs.",
+    ),
+}
 _REASONS: Mapping[type, Mapping[str, Explanation]] = {
+    AuthBroken: _AUTH,
     NotAllowed: _NOT_ALLOWED,
     Conflict: _CONFLICTS,
     BadInput: _BAD_INPUT,
     Gone: _GONE,
 }
 
+_NO_FEDERATION = (
+    "Its app does not trust this managed identity.",
+    "Ask an administrator to add the managed identity to IRBot's app as a federated credential.",
+)
 _ENTRA: Mapping[str, tuple[str, str]] = {
     "AADSTS7000215": ("The secret is wrong.", "Ask an administrator to set IRBot's secret again."),
     "AADSTS7000222": ("The secret has run out.", "Ask an administrator to make a new secret or certificate for IRBot."),
     "AADSTS700016": ("Its app is not in this organisation.", "Ask an administrator to check the app and tenant ids."),
     "AADSTS700027": ("The certificate does not fit.", "Ask an administrator to upload IRBot's certificate again."),
+    "AADSTS700211": _NO_FEDERATION,
+    "AADSTS700212": _NO_FEDERATION,
+    "AADSTS700213": _NO_FEDERATION,
+    "AADSTS70021": _NO_FEDERATION,
     "AADSTS7000112": ("Its app is switched off.", "Ask an administrator to switch IRBot's app on."),
     "AADSTS90002": ("The organisation was not found.", "Ask an administrator to check the tenant id."),
     "AADSTS53003": (
@@ -437,6 +473,7 @@ _SERVICES: Mapping[str, str] = {
     "entra-sign-in": "The Microsoft sign-in service",
     "exchange": "Exchange Online",
     "graph": "Microsoft 365",
+    "managed-identity": "The identity service of IRBot's host",
 }
 
 

@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     app_id: str = Field(min_length=1)
     app_secret: SecretStr | None = None
     certificate_file: Path | None = None  # PEM with the private key and the certificate
+    managed_identity_client_id: str = ""  # the host's identity, trusted by our app; goes before the other two
     bot_name: str = "IRBot"
 
     # Where Microsoft is
@@ -148,9 +149,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _credentials_are_there(self) -> Self:
-        if self.app_secret is None and self.certificate_file is None:
+        if self.app_secret is None and self.certificate_file is None and not self.managed_identity_client_id:
             raise ValueError(
-                "set IRBOT_CERTIFICATE_FILE (better) or IRBOT_APP_SECRET: IRBot never runs without credentials"
+                "set IRBOT_MANAGED_IDENTITY_CLIENT_ID or IRBOT_CERTIFICATE_FILE (better), or IRBOT_APP_SECRET: "
+                "IRBot never runs without credentials"
             )
         return self
 

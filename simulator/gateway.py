@@ -24,7 +24,7 @@ from simulator.world import World
 
 ENTRY: web.RequestKey[Entry] = web.RequestKey("journal_entry", Entry)
 
-_SERVICES = ("graph", "exchange", "connector", "channel", "botframework")
+_SERVICES = ("graph", "exchange", "connector", "channel", "botframework", "msi")
 _SHOWN_HEADERS = (
     "client-request-id",
     "consistencylevel",
@@ -140,6 +140,9 @@ def _error(
     """An error in the form of the service that was asked."""
     if visit.service == "login":
         return web.json_response({"error": code, "error_description": message}, status=status, headers=headers)
+    if visit.service == "msi":
+        words = {"statusCode": status, "message": message, "correlationId": str(uuid4())}
+        return web.json_response(words, status=status, headers=headers)
     request_id = str(uuid4())
     inner = {
         "date": world.clock.now().strftime("%Y-%m-%dT%H:%M:%S"),

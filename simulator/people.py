@@ -14,7 +14,17 @@ from simulator.permissions import KNOWN
 from simulator.records import managed_laptop, ordinary
 from simulator.roles import ROLES
 from simulator.sizes import SIZES, Size
-from simulator.tenant import Device, Group, Json, RoleAssignment, ServicePrincipal, Session, Tenant, User
+from simulator.tenant import (
+    Device,
+    FederatedCredential,
+    Group,
+    Json,
+    RoleAssignment,
+    ServicePrincipal,
+    Session,
+    Tenant,
+    User,
+)
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
@@ -29,6 +39,7 @@ APPROVERS = "IRBot Approvers"
 COMMUNICATORS = "IRBot Communicators"
 ADMINISTRATORS = "IRBot Administrators"
 VIPS = "VIP Accounts"
+HOST_IDENTITY = "IRBot host"  # the managed identity of the machine that IRBot runs on
 
 
 class _Builder:
@@ -445,5 +456,10 @@ def _apps(
     bot.exchange_roles = {"Exchange.ManageAsApp"}
     bot.secret_digest = hashlib.sha256(app_secret.encode()).hexdigest()
     bot.certificate_pem = app_certificate
+    host = builder.service_principal(
+        HOST_IDENTITY, guid(builder.seed, f"app:{HOST_IDENTITY}"), servicePrincipalType="ManagedIdentity", tags=[]
+    )
+    issuer = f"https://login.microsoftonline.com/{builder.tenant.id}/v2.0"
+    bot.federated_credentials = [FederatedCredential(issuer, subject=host.id)]
     for role in directory_roles:
         builder.assign(bot.id, role)

@@ -49,6 +49,7 @@ class Simulator:
         main = web.Application(middlewares=[same_origin, middleware(self.world)], client_max_size=_BODY_LIMIT)
         for service in (graph, exchange, channel, control, page):
             main.add_routes(service.routes(self.world))
+        main.add_routes(login.host_routes(self.world))
         signing_in = web.Application(middlewares=[middleware(self.world, "login")])
         signing_in.add_routes(login.routes(self.world))
         host = self.config.host
@@ -78,6 +79,15 @@ class Simulator:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    def host_environment(self) -> dict[str, str]:
+        """What a host with a managed identity tells the programs on it, and what makes IRBot use that identity."""
+        identity = login.identity_of(self.world)
+        return {
+            "IDENTITY_ENDPOINT": f"{self.url}{login.HOST_PATH}",
+            "IDENTITY_HEADER": self.world.identity_header,
+            "IRBOT_MANAGED_IDENTITY_CLIENT_ID": "" if identity is None else identity.app_id,
+        }
 
     def environment(self, *, certificate: bool = False) -> dict[str, str]:
         """The IRBOT_… variables that point a bot at this tenant; with a certificate instead of the secret if wished."""

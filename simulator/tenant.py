@@ -135,6 +135,15 @@ class Group(DirectoryObject):
     owners: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class FederatedCredential:
+    """Whose tokens an app registration accepts instead of a secret: compared exactly, case included."""
+
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...] = ("api://AzureADTokenExchange",)
+
+
 @dataclass
 class ServicePrincipal(DirectoryObject):
     """An app in the tenant. `permissions` are the Graph application permissions that an administrator granted."""
@@ -144,6 +153,7 @@ class ServicePrincipal(DirectoryObject):
     exchange_roles: set[str] = field(default_factory=set)
     secret_digest: str | None = None
     certificate_pem: bytes | None = None
+    federated_credentials: list[FederatedCredential] = field(default_factory=list)
 
     @property
     def app_id(self) -> str:

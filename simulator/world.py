@@ -33,6 +33,7 @@ class World:
         self.keys = generate(config.host)
         self.app_id = guid(config.seed, "app:IRBot")
         self.app_secret = secrets.token_urlsafe(24)
+        self.identity_header = secrets.token_urlsafe(24)  # what the host of IRBot tells only those who run on it
         self.synced_write: SyncedWrite = config.synced_write
         self.throttling = config.throttling
         self.base_url = ""  # http://host:port, set when the server listens

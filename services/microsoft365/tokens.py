@@ -20,6 +20,7 @@ import httpx
 import msal
 
 from services.errors import AuthBroken, Throttled, Unavailable, UpstreamDown
+from services.microsoft365.managed_identity import HostIdentity
 from services.microsoft365.trust import origin, trusted_authorities
 from services.settings import Settings
 
@@ -101,6 +102,7 @@ class Tokens:
         self._seconds = min(10.0, settings.call_timeout_seconds)
         self._application: Any = None  # msal is untyped
         self._sign_in: _SignInHttp | None = None
+        self._identity: HostIdentity | None = None
         self._held: dict[str, _Held] = {}
         self._not_before: dict[str, float] = {}
         self._flights: dict[tuple[str, str | None], asyncio.Task[str]] = {}
@@ -144,6 +146,8 @@ class Tokens:
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._sign_in is not None:
             self._sign_in.close()
+        if self._identity is not None:
+            self._identity.close()
 
     def _left(self, scope: str) -> float:
         held = self._held.get(scope)
@@ -183,7 +187,7 @@ class Tokens:
         if not isinstance(result, dict) or not isinstance(result.get("access_token"), str):
             error = _error(result if isinstance(result, dict) else {})
             if isinstance(error, AuthBroken):
-                self._application = None  # the next try reads the certificate again: it may have been replaced
+                self._application = None  # the next try takes the credential anew: it may have been replaced
             raise error
         token: str = result["access_token"]
         self._held[scope] = _Held(token, asked + float(result.get("expires_in") or 0))
@@ -202,15 +206,19 @@ class Tokens:
     def _new_application(self) -> Any:
         """Builds msal's application, which looks up the tenant's endpoints at once. Runs in a thread."""
         settings = self._settings
-        credential: str | dict[str, str]
-        if settings.certificate_file is not None:
+        credential: str | Mapping[str, str | Callable[[], str]]
+        if settings.managed_identity_client_id:
+            if self._identity is None:
+                self._identity = HostIdentity(settings.managed_identity_client_id, settings.cloud, self._seconds)
+            credential = self._identity.credential()
+        elif settings.certificate_file is not None:
             try:
                 pem = settings.certificate_file.read_text(encoding="ascii")
             except (OSError, UnicodeError):
                 raise AuthBroken(service=SERVICE, reason="certificate-unreadable") from None
             credential = {"private_key": pem, "public_certificate": pem}
         else:
-            assert settings.app_secret is not None  # the settings insist on one of the two
+            assert settings.app_secret is not None  # the settings insist on one of the three
             credential = settings.app_secret.get_secret_value()
         if self._sign_in is None:
             try:

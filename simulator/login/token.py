@@ -1,4 +1,7 @@
-"""The token endpoint: client credentials with a secret or a certificate, refused in the cloud's own words."""
+"""The token endpoint: client credentials with a secret, a certificate or another identity's token.
+
+What it refuses, it refuses in the cloud's own words.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from simulator.gateway import ENTRY
 from simulator.login.discovery import knows_tenant
 from simulator.login.errors import refusal, unknown_tenant
+from simulator.login.host_identity import issuer_of
 from simulator.tenant import ServicePrincipal
 from simulator.tokens import LIFETIME_SECONDS, Audience, audience_of
 from simulator.world import World
@@ -42,7 +46,7 @@ def token_routes(world: World) -> list[web.RouteDef]:
         try:
             app = _client(world, form)
             request[ENTRY].app_id = app.app_id
-            _authenticate(app, form, f"{request.scheme}://{request.host}")
+            _authenticate(world, app, form, f"{request.scheme}://{request.host}")
             audience = _audience(form, version_two=version_two)
         except _Refused as problem:
             return refusal(world, problem.status, problem.error, problem.number, problem.text, correlation)
@@ -76,7 +80,7 @@ def _client(world: World, form: Mapping[str, str]) -> ServicePrincipal:
         raise _Refused(400, "unsupported_grant_type", 70003, text)
     client_id = _need(form, "client_id")
     app = world.tenant.app(client_id)
-    if app is None or (app.secret_digest is None and app.certificate_pem is None):
+    if app is None or not (app.secret_digest or app.certificate_pem or app.federated_credentials):
         text = (
             f"Application with identifier '{client_id}' was not found in the directory '{world.tenant.name}'. This can "
             "happen if the application has not been installed by the administrator of the tenant or consented to by "
@@ -88,12 +92,15 @@ def _client(world: World, form: Mapping[str, str]) -> ServicePrincipal:
     return app
 
 
-def _authenticate(app: ServicePrincipal, form: Mapping[str, str], base: str) -> None:
+def _authenticate(world: World, app: ServicePrincipal, form: Mapping[str, str], base: str) -> None:
     if "client_assertion" in form:
         if form.get("client_assertion_type") != _ASSERTION_TYPE:
             text = "The client_assertion_type is not supported."
             raise _Refused(400, "invalid_request", 90023, text)
-        _check_assertion(app, form["client_assertion"], base)
+        if _of_another_issuer(form["client_assertion"]):
+            _check_federated(world, app, form["client_assertion"])
+        else:
+            _check_assertion(app, form["client_assertion"], base)
         return
     if "client_secret" not in form:
         text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
@@ -149,6 +156,67 @@ def _check_assertion(app: ServicePrincipal, assertion: str, base: str) -> None:
     if not str(claims["aud"]).startswith(base):
         text = "Client assertion audience claim does not match Realm issuer."
         raise _Refused(401, "invalid_client", 700023, text)
+
+
+def _of_another_issuer(assertion: str) -> bool:
+    """Whether it is a token that somebody issued, and not one that the app signed for itself."""
+    try:
+        claims = jwt.decode(assertion, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return False
+    return str(claims.get("iss", "")).startswith("https://")
+
+
+def _check_federated(world: World, app: ServicePrincipal, assertion: str) -> None:
+    """Issuer, audience and subject must be those of one federated credential, and the issuer must have signed."""
+    claims = jwt.decode(assertion, options={"verify_signature": False})
+    issuer, audience, subject = (str(claims.get(name, "")) for name in ("iss", "aud", "sub"))
+    hint = (
+        "Check your federated identity credential Subject, Audience and Issuer against the presented assertion. "
+        "https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
+    )
+    left = [each for each in app.federated_credentials if each.issuer == issuer]
+    if not left:
+        text = f"No matching federated identity record found for presented assertion issuer '{issuer}'. {hint}"
+        raise _Refused(401, "invalid_client", 700211, text)
+    left = [each for each in left if audience in each.audiences]
+    if not left:
+        text = f"No matching federated identity record found for presented assertion audience '{audience}'. {hint}"
+        raise _Refused(401, "invalid_client", 700212, text)
+    if not any(each.subject == subject for each in left):
+        text = f"No matching federated identity record found for presented assertion subject '{subject}'. {hint}"
+        raise _Refused(401, "invalid_client", 700213, text)
+    unsigned = _Refused(
+        401,
+        "invalid_client",
+        700027,
+        "Client assertion contains an invalid signature. [Reason - The key was not found.]",
+    )
+    if issuer != issuer_of(world):  # the keys of other issuers are not to be had here
+        raise unsigned
+    key = world.keys.login
+    try:
+        if jwt.get_unverified_header(assertion).get("kid") != key.kid:
+            raise unsigned
+        jwt.decode(
+            assertion,
+            key.private.public_key(),
+            algorithms=["RS256"],
+            options={
+                "verify_aud": False,
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+                "require": ["exp"],
+            },
+        )
+    except jwt.InvalidSignatureError as problem:
+        raise unsigned from problem
+    except jwt.InvalidTokenError as problem:
+        raise _Refused(401, "invalid_client", 50027, "JWT token is invalid or malformed.") from problem
+    if not float(claims.get("nbf", 0)) <= world.clock.now().timestamp() < float(claims["exp"]):
+        text = "Client assertion is not within its valid time range."
+        raise _Refused(401, "invalid_client", 700024, text)
 
 
 def _audience(form: Mapping[str, str], *, version_two: bool) -> Audience:

@@ -47,6 +47,10 @@ REASONS = {
         "unknown-choice", "unknown-incident", "missing-user", "extra-words", "not-an-account", "ambiguous-mention",
         "link-mismatch", "not-an-incident", "too-long", "unknown-mention",
     ),
+    AuthBroken: (
+        "managed-identity-not-offered", "managed-identity-refused", "managed-identity-unreachable",
+        "managed-identity-unreadable",
+    ),
 }  # fmt: skip
 ALL_REASONS = [(error, reason) for error, reasons in REASONS.items() for reason in reasons]
 

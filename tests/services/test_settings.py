@@ -64,6 +64,16 @@ def test_without_credentials_there_is_no_start(environment: pytest.MonkeyPatch) 
     assert load().app_secret is None
 
 
+def test_a_managed_identity_is_credential_enough(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("IRBOT_APP_SECRET")
+    environment.setenv("IRBOT_MANAGED_IDENTITY_CLIENT_ID", "")
+    with pytest.raises(ValueError, match="IRBOT_MANAGED_IDENTITY_CLIENT_ID"):
+        load()
+    environment.setenv("IRBOT_MANAGED_IDENTITY_CLIENT_ID", "11111111-2222-3333-4444-555555555555")
+    found = load()
+    assert (found.app_secret, found.certificate_file) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
