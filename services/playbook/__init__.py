@@ -18,6 +18,8 @@ from services.playbook import (
     revoke_sessions,
     scramble_password,
     snapshot,
+    strip_roles,
+    trace_sent_mail,
 )
 from services.playbook.step import Step
 
@@ -27,12 +29,14 @@ STEPS: tuple[Step, ...] = (
     block_sign_in.STEP,
     revoke_sessions.STEP,
     scramble_password.STEP,
+    strip_roles.STEP,
     remove_sign_in_methods.STEP,
     disable_devices.STEP,
     revoke_app_consents.STEP,
     remove_inbox_rules.STEP,
     remove_forwarding.STEP,
     review_sign_ins.STEP,
+    trace_sent_mail.STEP,
     check_inbox_rules.STEP,
     check_forwarding.STEP,
 )

@@ -16,19 +16,19 @@ from services.playbook.step import Severity
 _ALARM, _WARNING = 5, 3
 
 # Where people never look. Kinds are Exchange's own, in English in every mailbox.
-_BLIND = {
+_STRANGE = {
     "rsssubscription": "RSS Feeds",
     "rsssubscriptions": "RSS Feeds",
     "conversationhistory": "Conversation History",
-    "junkemail": "Junk Email",
-    "deleteditems": "Deleted Items",
     "recoverableitemsdeletions": "Recoverable Items",
     "notes": "Notes",
     "journal": "Journal",
     "calendar": "Calendar",
     "syncissues": "Sync Issues",
-    "archive": "Archive",
 }
+# Out of sight too, but people send newsletters and read mail there themselves.
+_USUAL = {"junkemail": "Junk Email", "deleteditems": "Deleted Items", "archive": "Archive"}
+_KIND_OF_NAME = {name.casefold(): kind for kind, name in (_STRANGE | _USUAL).items()}
 # What money and alarms are called, in the languages in which we warn.
 _TELLING = (
     ("money", ("invoice", "payment", "bank", "iban", "wire", "transfer", "rechnung", "zahlung", "überweisung")),
@@ -69,26 +69,35 @@ def score(rule: InboxRule, read: RulesOfMailbox) -> Score:
         say(5, f"Sends mail outside: {', '.join(outside[:3])}")
     elif rule.forward_to or rule.redirect_to:
         say(1, "Sends mail to a colleague")
-    folder = _blind_folder(rule, read)
-    hides = rule.deletes or folder is not None
+    kind = _kind(rule, read)
+    strange = _STRANGE.get(kind)
+    usual = _USUAL.get(kind)
+    hides = rule.deletes or strange is not None or usual is not None
     if rule.deletes:
         say(2, "Deletes mail")
-    if folder is not None:
-        say(2, f"Moves mail to {folder}")
-    if hides and rule.marks_as_read:
-        say(1, "Marks it as read")
-    if hides and rule.conditions == 0:
-        say(2, "Takes every message")
-    telling = _telling(rule)
+    if strange is not None:
+        say(3, f"Moves mail to {strange}, where nobody looks")
+    if usual is not None:
+        say(1, f"Moves mail to {usual}")
+    telling = _telling(rule, kind)
     if telling:
-        say(3 if hides else 2, f"Looks for words about {telling}")
-    if hides and rule.stops_other_rules:
+        # People file their own invoices; they do not file the warnings of others.
+        files = kind == "archive" and telling == "money"
+        say(3 if hides and not files else 1, f"Looks for words about {telling}")
+    covers = strange is not None or (hides and telling is not None and kind != "archive")
+    if covers and rule.marks_as_read:
+        say(1, "Marks it as read")
+    if covers and rule.stops_other_rules:
         say(1, "Keeps other rules from running")
-    if rule.hidden and not rule.of_the_system:
+    if hides and rule.conditions == 0:
+        say(3, "Takes every message")
+    if (hides or outside) and _catches_all(rule):
+        say(3, "Its condition is a sign that nearly every message has, or that cannot be seen")
+    if rule.hidden and not _is_delegation(rule, outside):
         say(5, "Hidden from Outlook")
     if rule.damaged:
         say(1, "Damaged, so not all of it can be read")
-    if _odd_name(rule.name) and (hides or outside):
+    if (hides or outside) and not _says_something(rule.name):
         say(2, "Its name says nothing")
     return Score(points, tuple(reasons), outside)
 
@@ -102,21 +111,34 @@ def _outside(rule: InboxRule, read: RulesOfMailbox) -> tuple[str, ...]:
     )
 
 
-def _blind_folder(rule: InboxRule, read: RulesOfMailbox) -> str | None:
-    """The folder out of sight that mail is moved to, under the name that every helpdesk knows."""
+def _kind(rule: InboxRule, read: RulesOfMailbox) -> str:
+    """What kind of folder mail is moved to. A folder that the mailbox does not have is taken by its English name."""
     path = rule.move_to_folder.replace("\\", "/").strip("/").casefold()
     if not path:
-        return None
-    kind = read.folder_kinds.get(path) or read.folder_kinds.get(path.rpartition("/")[2]) or ""
-    return _BLIND.get(kind.replace(" ", "").casefold())
+        return ""
+    name = path.rpartition("/")[2]
+    kind = read.folder_kinds.get(path) or read.folder_kinds.get(name)
+    return _KIND_OF_NAME.get(name, "") if kind is None else kind.replace(" ", "").casefold()
 
 
-def _telling(rule: InboxRule) -> str | None:
+def _telling(rule: InboxRule, kind: str) -> str | None:
+    """What its words are about. Spam that goes to the junk folder is where it belongs."""
     words = " ".join(rule.words).casefold()
+    if kind == "junkemail":
+        words = words.replace("spam", "")
     return next((about for about, stems in _TELLING if any(stem in words for stem in stems)), None)
 
 
-def _odd_name(name: str) -> bool:
-    """No letter or digit to speak of: a dot, blanks, a null character, one letter."""
-    letters = [char for char in name if unicodedata.category(char)[0] in "LN"]
-    return len(letters) < 2
+def _catches_all(rule: InboxRule) -> bool:
+    """Whether one of its words is a dot, an at sign, a null character, a blank."""
+    return any(sum(unicodedata.category(char)[0] in "LN" for char in word) == 0 for word in rule.words)
+
+
+def _is_delegation(rule: InboxRule, outside: tuple[str, ...]) -> bool:
+    """Whether it only hands meeting requests to colleagues, as Exchange itself sets up for delegates."""
+    return rule.of_delegation and not outside and not rule.deletes and not rule.move_to_folder
+
+
+def _says_something(name: str) -> bool:
+    """Whether it has two letters or digits: no dot, blanks, null character or single letter."""
+    return sum(unicodedata.category(char)[0] in "LN" for char in name) >= 2

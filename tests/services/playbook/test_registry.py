@@ -88,7 +88,7 @@ def test_a_step_has_an_undo_or_an_honest_reason(step: Step) -> None:
 @each(STEPS)
 def test_a_step_needs_permissions_that_exist(step: Step) -> None:
     assert _permissions(step) <= set(KNOWN)
-    assert all(re.fullmatch(r"[A-Z][a-z]+-[A-Z][A-Za-z]+", cmdlet) for cmdlet in _cmdlets(step))
+    assert all(re.fullmatch(r"[A-Z][a-z]+-[A-Z][A-Za-z]+(V[0-9])?", cmdlet) for cmdlet in _cmdlets(step))
     assert len(set(step.needs)) == len(step.needs)
 
 
