@@ -88,6 +88,8 @@ def _finding(judged: Judged) -> Finding:
             "place": source.place,
             "got_in": judged.got_in,
             "by_hand": bool(source.by_hand),
+            "signs": [sign.value for sign in judged.signs],
+            "risks": list(judged.risks),
             "last": source.last.isoformat() if source.last else None,
             "apps": sorted({entry.app for entry in shown}),
             "app_ids": sorted({entry.app_id for entry in shown}),

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from services.microsoft365.sign_ins import SignIn
 from services.playbook.sign_in_history import History, Source, address_key, history_of
@@ -58,15 +59,30 @@ _RISK_WORDS: Mapping[str, str] = {
 }
 
 
+class Sign(StrEnum):
+    """What the log tells of how somebody came in from an address, for the verdict; alphabetised."""
+
+    APPROVAL_WORN_DOWN = "approval-worn-down"  # many requests were refused, then one was not
+    APP_ON_A_SERVER = "app-on-a-server"
+    OLD_PROTOCOL = "old-protocol"
+    GUESSED = "guessed"
+    TOKENS_ONLY = "tokens-only"
+
+
 @dataclass(frozen=True)
 class Judged:
-    """The judgement of one address. `app` is the name of the only app that worked from a server there, if so."""
+    """The judgement of one address. `app` is the name of the only app that worked from a server there, if so.
+
+    `risks` are the kinds of risk that Microsoft sees there, by Microsoft's names.
+    """
 
     source: Source
     points: int
     reasons: tuple[str, ...]
     usual: bool
     app: str
+    signs: tuple[Sign, ...] = ()
+    risks: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -205,7 +221,23 @@ def _judge(source: Source, usual: Sequence[Source], history: History) -> Judged:
         reasons.append("The person's own managed device was used")
     if _own_net(history, source):
         reasons.append("A place that your organisation trusts")
-    return Judged(source, points, tuple(reasons), is_usual, app)
+    risks = tuple(sorted({kind for _, kind in _risks_seen(source, history) if kind}))
+    return Judged(source, points, tuple(reasons), is_usual, app, tuple(_signs(source, app)), risks)
+
+
+def _signs(source: Source, app: str) -> Iterable[Sign]:
+    wrong, let_in = _streak(source, _WRONG_PASSWORD)
+    if wrong >= _GUESSES and let_in:
+        yield Sign.GUESSED
+    denied, let_in = _streak(source, _SECOND_FACTOR_DENIED)
+    if denied >= _DENIALS and let_in:
+        yield Sign.APPROVAL_WORN_DOWN
+    if any(_legacy(source)):
+        yield Sign.OLD_PROTOCOL
+    if app:
+        yield Sign.APP_ON_A_SERVER
+    elif source.successes and not source.by_hand:
+        yield Sign.TOKENS_ONLY
 
 
 def _place(source: Source, others: Sequence[Source], *, counts: bool) -> Iterable[tuple[int, str]]:
@@ -330,10 +362,15 @@ def _legacy(source: Source) -> Iterable[tuple[int, str]]:
         yield 3, f"An old protocol that asks for no second factor: {', '.join(clients)}"
 
 
-def _risk(source: Source, history: History) -> Iterable[tuple[int, str]]:
+def _risks_seen(source: Source, history: History) -> list[tuple[str, str]]:
+    """Level and kind of each risk that Microsoft sees at this address."""
     here = set(source.addresses)
     seen = [(entry.risk, kind) for entry in source.entries if entry.risk for kind in entry.risk_types or ("",)]
-    seen += [(each.level, each.kind) for each in history.detections if each.ip in here]
+    return seen + [(each.level, each.kind) for each in history.detections if each.ip in here]
+
+
+def _risk(source: Source, history: History) -> Iterable[tuple[int, str]]:
+    seen = _risks_seen(source, history)
     levels = [level for level, _ in seen if level in _RISK]
     if not levels:
         return
