@@ -126,6 +126,12 @@ def _telling(rule: InboxRule, kind: str) -> str | None:
     words = " ".join(rule.words).casefold()
     if kind == "junkemail":
         words = words.replace("spam", "")
+    return telling_words(words)
+
+
+def telling_words(text: str) -> str | None:
+    """What a text is about, where it is about money or warnings."""
+    words = text.casefold()
     return next((about for about, stems in _TELLING if any(stem in words for stem in stems)), None)
 
 
