@@ -8,6 +8,9 @@ from services.access import Permission
 from services.errors import Gone, IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import auto_replies, mailboxes, sweep_rules
+from services.microsoft365.exchange.auto_replies import AutoReply
+from services.microsoft365.exchange.sweep_rules import SweepRule
+from services.playbook.mail_leaks import reply_reasons, reply_to_json, sweep_reasons
 from services.playbook.mailbox_reading import mailbox_of, own_domains
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
 from services.together import together
@@ -32,20 +35,18 @@ async def plan(ctx: Context) -> Plan:
     if forwarding.recipient:
         findings.append(await _recipient(ctx, forwarding.recipient, kept))
     if reply.on:
-        # Its text is the owner's or the intruder's; people must read it, so it is in the evidence and not on a card.
-        findings.append(Finding("automatic-reply", Severity.NOTE, "An automatic reply is on", ("Read its text",)))
-    findings += [
-        Finding(f"sweep:{rule.rule_id}", Severity.NOTE, f"A sweep rule is on: “{rule.name}”")
-        for rule in sweeps
-        if rule.enabled
-    ]
+        findings.append(_reply(reply, domains))
+    findings += [_sweep(rule, domains) for rule in sweeps if rule.enabled]
     evidence = {
         "forwarding": asdict(forwarding),
-        "automatic reply": asdict(reply),
+        "automatic reply": reply_to_json(reply),
         "sweep rules": [asdict(rule) for rule in sweeps],
     }
     loud = any(finding.severity is not Severity.NOTE for finding in findings)
-    reason = "Mail is forwarded." if loud else "No mail is forwarded."
+    if forwarding.on:
+        reason = "Mail is forwarded."
+    else:
+        reason = f"No mail is forwarded.{' A reply or a sweep rule is worth a look.' if loud else ''}"
     return Plan(settled=Outcome(State.DONE, reason), evidence=evidence, findings=tuple(findings))
 
 
@@ -60,6 +61,19 @@ async def _recipient(ctx: Context, name: str, kept: str) -> Finding:
     severity = Severity.ALARM if behind.external else Severity.WARNING
     title = f"All mail is forwarded to {behind.display_name} ({behind.address})"
     return Finding("recipient", severity, title, (where, kept), data={"address": behind.address})
+
+
+def _reply(reply: AutoReply, domains: frozenset[str]) -> Finding:
+    """Its text is the owner's or the intruder's: people must read it, so it is in the evidence and not on a card."""
+    reasons = reply_reasons(reply, domains)
+    severity = Severity.WARNING if reasons else Severity.NOTE
+    return Finding("automatic-reply", severity, "An automatic reply is on", (*reasons, "Read its text"))
+
+
+def _sweep(rule: SweepRule, domains: frozenset[str]) -> Finding:
+    reasons = sweep_reasons(rule, domains)
+    severity = Severity.WARNING if reasons else Severity.NOTE
+    return Finding(f"sweep:{rule.rule_id}", severity, f"A sweep rule is on: “{rule.name}”", reasons)
 
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:

@@ -18,7 +18,7 @@ async def plan(ctx: Context) -> Plan:
     """Judges each rule; a listing that is not whole is never called clean."""
     read = await rules_of(ctx)
     findings: list[Finding] = []
-    for rule in read.rules.people_s:
+    for rule in read.to_judge:
         judged = score(rule, read)
         if judged.severity is Severity.NOTE and not judged.reasons:
             continue
@@ -34,7 +34,7 @@ async def plan(ctx: Context) -> Plan:
         )
     evidence = {"inbox rules": [asdict(rule) for rule in read.rules.rules]}
     loud = [finding for finding in findings if finding.severity is not Severity.NOTE]
-    total = len(read.rules.people_s)
+    total = len(read.to_judge)
     if not read.rules.complete:
         reason = f"{total} rules were read, and not all could be. {len(loud)} are suspicious."
         return Plan(settled=Outcome(State.NOT_EVALUATED, reason), evidence=evidence, findings=tuple(findings))

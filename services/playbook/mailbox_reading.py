@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.microsoft365.exchange import folders, inbox_rules, mailboxes
-from services.microsoft365.exchange.inbox_rules import InboxRules
+from services.microsoft365.exchange.inbox_rules import InboxRule, InboxRules
 from services.microsoft365.exchange.mailboxes import Mailbox
 from services.playbook.step import Context
 from services.together import together
@@ -20,6 +20,15 @@ class RulesOfMailbox:
     rules: InboxRules
     folder_kinds: Mapping[str, str]
     own_domains: frozenset[str]
+
+    @property
+    def to_judge(self) -> tuple[InboxRule, ...]:
+        """The rules that somebody made. A rule that bears the name of Exchange's own and sends mail on is none."""
+        return tuple(
+            rule
+            for rule in self.rules.rules
+            if not rule.of_the_system or rule.forward_to or rule.redirect_to or rule.deletes
+        )
 
 
 async def mailbox_of(ctx: Context) -> Mailbox:

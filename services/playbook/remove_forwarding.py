@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
 
 from services.access import Permission
 from services.errors import Gone, IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import auto_replies, mailboxes, sweep_rules
-from services.microsoft365.exchange.auto_replies import AutoReply
 from services.microsoft365.exchange.mailboxes import Forwarding
 from services.microsoft365.exchange.sweep_rules import SweepRule
-from services.playbook.mailbox_reading import mailbox_of
+from services.playbook.mail_leaks import reply_from_json, reply_reasons, reply_to_json, sweep_reasons
+from services.playbook.mailbox_reading import mailbox_of, own_domains
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
 from services.together import together
 
@@ -21,10 +20,12 @@ _FORWARDING, _REPLY, _SWEEP = "forwarding", "automatic-reply", "sweep:"
 
 
 async def plan(ctx: Context) -> Plan:
-    """One change for the forwarding, one for the automatic reply, one for each sweep rule that is on."""
+    """One change for all forwarding, and one for each reply and sweep rule that could be the intruder's."""
     mailbox = await mailbox_of(ctx)
-    reply, sweeps = await together(
-        auto_replies.read(ctx.m365.exchange, mailbox), sweep_rules.list_rules(ctx.m365.exchange, mailbox)
+    reply, sweeps, domains = await together(
+        auto_replies.read(ctx.m365.exchange, mailbox),
+        sweep_rules.list_rules(ctx.m365.exchange, mailbox),
+        own_domains(ctx),
     )
     changes: list[Change] = []
     if mailbox.forwarding.on:
@@ -35,20 +36,16 @@ async def plan(ctx: Context) -> Plan:
         changes.append(
             Change(_FORWARDING, f"All mail is forwarded{copy}", f"To {target}", "Off", data=asdict(mailbox.forwarding))
         )
-    if reply.on:
-        data = {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(reply).items()
-        }
-        changes.append(
-            Change(_REPLY, "Automatic reply", "On" if reply.state == "Enabled" else reply.state, "Off", data=data)
-        )
-    changes += [
-        Change(f"{_SWEEP}{rule.rule_id}", f"Sweep rule “{rule.name}”", "On", "Off", data=asdict(rule))
-        for rule in sweeps
-        if rule.enabled
-    ]
+    if reply.on and (reasons := reply_reasons(reply, domains)):
+        before = "On" if reply.state == "Enabled" else reply.state
+        what = f"Automatic reply ({'; '.join(reasons).lower()})"
+        changes.append(Change(_REPLY, what, before, "Off", data=reply_to_json(reply)))
+    for rule in sweeps:
+        if rule.enabled and (reasons := sweep_reasons(rule, domains)):
+            what = f"Sweep rule “{rule.name}” ({'; '.join(reasons).lower()})"
+            changes.append(Change(f"{_SWEEP}{rule.rule_id}", what, "On", "Off", data=asdict(rule)))
     if not changes:
-        return Plan(settled=Outcome(State.ALREADY_SO, "Nothing is forwarded, answered or swept away."))
+        return Plan(settled=Outcome(State.ALREADY_SO, "Nothing is forwarded, and no reply or sweep is suspicious."))
     return Plan(changes=tuple(changes))
 
 
@@ -81,7 +78,7 @@ async def put_back(ctx: Context, change: Change) -> None:
     if change.item == _FORWARDING:
         await mailboxes.restore_forwarding(ctx.m365.exchange, mailbox, Forwarding(**change.data))
     elif change.item == _REPLY:
-        await auto_replies.restore(ctx.m365.exchange, mailbox, _reply(change))
+        await auto_replies.restore(ctx.m365.exchange, mailbox, reply_from_json(change.data))
     else:
         await sweep_rules.enable_rule(ctx.m365.exchange, mailbox, SweepRule(**change.data).rule_id)
 
@@ -92,16 +89,9 @@ async def verify_put_back(ctx: Context, change: Change) -> bool:
     if change.item == _FORWARDING:
         return mailbox.forwarding == Forwarding(**change.data)
     if change.item == _REPLY:
-        return (await auto_replies.read(ctx.m365.exchange, mailbox)).state == _reply(change).state
+        return (await auto_replies.read(ctx.m365.exchange, mailbox)).state == reply_from_json(change.data).state
     rules = await sweep_rules.list_rules(ctx.m365.exchange, mailbox)
     return any(rule.enabled for rule in rules if rule.rule_id == change.item.removeprefix(_SWEEP))
-
-
-def _reply(change: Change) -> AutoReply:
-    data = dict(change.data)
-    for name in ("start", "end"):
-        data[name] = datetime.fromisoformat(data[name]) if data[name] else None
-    return AutoReply(**data)
 
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
@@ -117,9 +107,10 @@ STEP = Step(
     phase=Phase.EVICT,
     title="Remove forwarding",
     why="So that no copy of the mail leaves any more.",
-    reads=("mailbox forwarding, both attributes", "automatic replies", "sweep rules"),
+    reads=("mailbox forwarding, both attributes", "automatic replies", "sweep rules", "accepted domains"),
     changes=("mailbox forwarding, both attributes", "automatic replies", "sweep rules"),
     needs=(
+        "User.Read.All",
         "Exchange: Get-Mailbox",
         "Exchange: Set-Mailbox",
         "Exchange: Get-MailboxAutoReplyConfiguration",

@@ -21,7 +21,7 @@ async def plan(ctx: Context) -> Plan:
     """One change for each rule that scores a warning or more."""
     read = await rules_of(ctx)
     changes = []
-    for rule in read.rules.people_s:
+    for rule in read.to_judge:
         judged = score(rule, read)
         if judged.severity is Severity.NOTE:
             continue

@@ -56,50 +56,32 @@ class Score:
 
 def score(rule: InboxRule, read: RulesOfMailbox) -> Score:
     """Judges one rule by what it does."""
-    points = 0
-    reasons: list[str] = []
-
-    def say(weight: int, reason: str) -> None:
-        nonlocal points
-        points += weight
-        reasons.append(reason)
-
     outside = _outside(rule, read)
-    if outside:
-        say(5, f"Sends mail outside: {', '.join(outside[:3])}")
-    elif rule.forward_to or rule.redirect_to:
-        say(1, "Sends mail to a colleague")
     kind = _kind(rule, read)
-    strange = _STRANGE.get(kind)
-    usual = _USUAL.get(kind)
+    strange, usual = _STRANGE.get(kind), _USUAL.get(kind)
     hides = rule.deletes or strange is not None or usual is not None
-    if rule.deletes:
-        say(2, "Deletes mail")
-    if strange is not None:
-        say(3, f"Moves mail to {strange}, where nobody looks")
-    if usual is not None:
-        say(1, f"Moves mail to {usual}")
     telling = _telling(rule, kind)
-    if telling:
-        # People file their own invoices; they do not file the warnings of others.
-        files = kind == "archive" and telling == "money"
-        say(3 if hides and not files else 1, f"Looks for words about {telling}")
-    covers = strange is not None or (hides and telling is not None and kind != "archive")
-    if covers and rule.marks_as_read:
-        say(1, "Marks it as read")
-    if covers and rule.stops_other_rules:
-        say(1, "Keeps other rules from running")
-    if hides and rule.conditions == 0:
-        say(3, "Takes every message")
-    if (hides or outside) and _catches_all(rule):
-        say(3, "Its condition is a sign that nearly every message has, or that cannot be seen")
-    if rule.hidden and not _is_delegation(rule, outside):
-        say(5, "Hidden from Outlook")
-    if rule.damaged:
-        say(1, "Damaged, so not all of it can be read")
-    if (hides or outside) and not _says_something(rule.name):
-        say(2, "Its name says nothing")
-    return Score(points, tuple(reasons), outside)
+    # People file their own invoices; they do not file the warnings of others.
+    files = not hides or (kind == "archive" and telling == "money")
+    covers = strange is not None or (hides and telling is not None and not files)
+    inside = not outside and bool(rule.forward_to or rule.redirect_to)
+    table = (
+        (bool(outside), 5, f"Sends mail outside: {', '.join(outside[:3])}"),
+        (inside, 1, "Sends mail to a colleague"),
+        (rule.deletes, 2, "Deletes mail"),
+        (strange is not None, 3, f"Moves mail to {strange}, where nobody looks"),
+        (usual is not None, 1, f"Moves mail to {usual}"),
+        (telling is not None, 1 if files else 3, f"Looks for words about {telling}"),
+        (covers and rule.marks_as_read, 1, "Marks it as read"),
+        (covers and rule.stops_other_rules, 1, "Keeps other rules from running"),
+        (hides and rule.conditions == 0, 3, "Takes every message"),
+        ((hides or bool(outside)) and _catches_all(rule), 3, "Looks for a sign that cannot be seen or is in all mail"),
+        (rule.hidden and not _is_delegation(rule, outside), 5, "Hidden from Outlook"),
+        (rule.damaged, 1, "Damaged, so not all of it can be read"),
+        ((hides or bool(outside)) and not _says_something(rule.name), 2, "Its name says nothing"),
+    )
+    met = [(weight, reason) for holds, weight, reason in table if holds]
+    return Score(sum(weight for weight, _ in met), tuple(reason for _, reason in met), outside)
 
 
 def _outside(rule: InboxRule, read: RulesOfMailbox) -> tuple[str, ...]:

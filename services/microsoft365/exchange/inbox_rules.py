@@ -161,6 +161,8 @@ async def restore_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule: InboxR
     """Makes a removed rule again from its record and returns the new id. It comes back visible, and with a name."""
     name = rule.name if rule.name.strip() else "Restored rule"
     parameters: dict[str, Parameter] = {"Mailbox": mailbox.identity, "Name": name, "Force": True}
+    if rule.priority > 0:
+        parameters["Priority"] = rule.priority
     for setting, value in rule.settings:
         if setting in {"MoveToFolder", "CopyToFolder"}:
             parameters[setting] = f"{mailbox.identity}:\\{value}"
