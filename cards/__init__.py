@@ -7,6 +7,7 @@ from cards.incidents import incidents_card
 from cards.people import choice_card, nearest_card
 from cards.plan import plan_card
 from cards.problems import notice_card, problem_card
+from cards.verdict import verdict_card
 
 __all__ = [
     "approval_card",
@@ -18,5 +19,6 @@ __all__ = [
     "notice_card",
     "plan_card",
     "problem_card",
+    "verdict_card",
     "whoami_card",
 ]

@@ -264,3 +264,57 @@ class PlanCardView:
     rule: str
     warnings: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """One sentence of a verdict, the checks that it comes from, and those that it lacks."""
+
+    text: str
+    by: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    at: datetime | None = None
+    not_checked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClaimGroup:
+    """The sentences that answer one question: "How they got in"."""
+
+    title: str
+    lines: tuple[ClaimLine, ...]
+
+
+@dataclass(frozen=True)
+class EventLine:
+    """Something that happened at a time, and the checks that say so."""
+
+    at: datetime
+    text: str
+    by: tuple[str, ...]
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class GapLine:
+    """A check that was not wholly made, and why."""
+
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """What happened, as far as it is known, in plain words."""
+
+    incident_number: str
+    subject: PersonLine
+    summary: ClaimLine
+    tone: Tone
+    confidence: str  # "High", "Medium", "Low", "None"
+    confidence_why: str
+    as_of: datetime
+    groups: tuple[ClaimGroup, ...] = ()
+    still_open: tuple[ClaimLine, ...] = ()
+    events: tuple[EventLine, ...] = ()  # in the order in which they happened
+    gaps: tuple[GapLine, ...] = ()

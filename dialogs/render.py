@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -428,7 +428,17 @@ async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[
                 Button("Remove what they left…", Verb.EVICT_REVIEW.value, incident.id, incident.nonce, style)
             )
         buttons.append(Button("Look again", Verb.LOOK_AGAIN.value, incident.id, incident.nonce))
+    if (contain or Permission.INCIDENT_READ in may) and incident.investigation.get("done"):
+        buttons.insert(0, _what_happened(incident, buttons))
     return tuple(buttons)
+
+
+def _what_happened(incident: Incident, others: Sequence[Button]) -> Button:
+    """Of this round, so that each round tells its own verdict. It stands out where nothing else does."""
+    alone = all(button.style is ButtonStyle.DEFAULT for button in others)
+    style = ButtonStyle.POSITIVE if alone else ButtonStyle.DEFAULT
+    nonce = str(incident.investigation["nonce"])
+    return Button("What happened?", Verb.VERDICT_SHOW.value, incident.id, nonce, style)
 
 
 def _waiting_buttons(waiting: Approval, viewer: Viewer | None, may: frozenset[Permission]) -> tuple[Button, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from cards import approval_card, incident_card, problem_card
 from cards.views import ProblemView
-from dialogs import approve, evict, help, lock, open  # noqa: A004  # the dialogs' own names
+from dialogs import approve, evict, help, lock, open, verdict  # noqa: A004  # the dialogs' own names
 from dialogs.commands import Command, Compromise, Help, Incidents, Status, Unknown, WhoAmI, parse
 from dialogs.parts import Parts
 from dialogs.render import Viewer, approval_view, incident_view
@@ -52,13 +52,23 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.REFUSE: approve.refuse,
     Verb.UNDO_ASK: evict.ask_undo,
     Verb.UNDO_REVIEW: evict.review_undo,
+    Verb.VERDICT_SHOW: verdict.show,
 }
 
-_ABOUT_INCIDENT = frozenset({Verb.EVICT_REVIEW, Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PREPARE_AGAIN, Verb.UNDO_REVIEW})
+_ABOUT_INCIDENT = frozenset(
+    {
+        Verb.EVICT_REVIEW,
+        Verb.LOCK_ASK,
+        Verb.LOOK_AGAIN,
+        Verb.PREPARE_AGAIN,
+        Verb.UNDO_REVIEW,
+        Verb.VERDICT_SHOW,
+    }
+)
 _WITH_INPUTS = frozenset({Verb.CHOOSE, Verb.EVICT_ASK, Verb.UNDO_ASK})
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
 # What shows an incident or an approval: pressed again later, the card is drawn as it is by then.
-_SHOWN_AFRESH = _ABOUT_APPROVAL | {Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PREPARE_AGAIN}
+_SHOWN_AFRESH = _ABOUT_APPROVAL | {Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PREPARE_AGAIN, Verb.VERDICT_SHOW}
 _NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
 
 

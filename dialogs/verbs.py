@@ -20,4 +20,5 @@ class Verb(StrEnum):
     REFUSE = "refuse"
     UNDO_ASK = "undo.ask"
     UNDO_REVIEW = "undo.review"
+    VERDICT_SHOW = "verdict.show"
     VIEW = "view"
