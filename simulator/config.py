@@ -43,6 +43,8 @@ class SimulatorConfig:
 
     stories: tuple[str, ...] = ()  # compromises that the tenant starts with, and has again after a reset
 
+    audit_query_seconds: float = 4.0  # how long a query of the unified audit log runs
+
     journal_limit: int | None = None
     folder: Path | None = None  # where the CA file and the certificate go; None takes a temporary folder
     bot_url: str = "http://127.0.0.1:3978/api/messages"

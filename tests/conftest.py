@@ -7,20 +7,24 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simulator.bench import Bench
+from simulator.config import SimulatorConfig
 from simulator.server import Simulator
 
 pytest_plugins = ("tests.databases", "tests.graph_contract")
+
+# Audit queries take minutes in the cloud; what waits for them is tested where it matters.
+AT_ONCE = SimulatorConfig(audit_query_seconds=0)
 
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     """A tenant in a box, alone."""
-    async with Simulator() as running:
+    async with Simulator(AT_ONCE) as running:
         yield running
 
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     """The bot in this process, and people who talk to it."""
-    async with Bench.start() as started:
+    async with Bench.start(AT_ONCE) as started:
         yield started

@@ -31,6 +31,7 @@ NEEDS: Needs = {
     "changes_of": permissions_of(_CHANGES_OF),
     "submit": permissions_of(_SUBMIT),
     "find": permissions_of(_FIND),
+    "named": permissions_of(_FIND),
     "state": permissions_of(_STATE),
     "records": permissions_of(_RECORDS),
 }
@@ -166,6 +167,14 @@ class Audit:
         """
         items = await self._graph.items(_FIND, self._graph.request(Method.GET, self._queries))
         return next((_query_from(entry) for entry in items.values if text(entry, "displayName") == name), None)
+
+    async def named(self, prefix: str) -> tuple[AuditQuery, ...]:
+        """Every query whose name begins so, in no promised order.
+
+        GET /security/auditLog/queries; AuditLogsQuery.Read.All; read only.
+        """
+        items = await self._graph.items(_FIND, self._graph.request(Method.GET, self._queries))
+        return tuple(_query_from(entry) for entry in items.values if text(entry, "displayName").startswith(prefix))
 
     async def state(self, query_id: str) -> AuditQuery:
         """How far a query is: look every 15 seconds at first, then more rarely.

@@ -13,6 +13,7 @@ from services.playbook import (
     remove_forwarding,
     remove_inbox_rules,
     remove_sign_in_methods,
+    review_activity,
     review_sign_ins,
     revoke_app_consents,
     revoke_sessions,
@@ -39,6 +40,7 @@ STEPS: tuple[Step, ...] = (
     trace_sent_mail.STEP,
     check_inbox_rules.STEP,
     check_forwarding.STEP,
+    review_activity.STEP,
 )
 
 BY_ID: Mapping[str, Step] = {step.id: step for step in STEPS}

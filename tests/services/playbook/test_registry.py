@@ -35,7 +35,9 @@ CAST = ("megan", "isaiah", "patti", "ravi_fabrikam.com#EXT#@contoso.onmicrosoft.
 _EXCHANGE = "Exchange: "
 
 # Requests that only read, whatever their method.
-READING = re.compile(r"/(checkMemberGroups|getMemberGroups|\$batch|token|getByIds|microsoft\.graph\.security\.run\w+)$")
+READING = re.compile(
+    r"/(checkMemberGroups|getMemberGroups|\$batch|token|getByIds|auditLog/queries|microsoft\.graph\.security\.run\w+)$"
+)
 EXCHANGE_READS = re.compile(r"^(Get|Search|Test)-")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,17 @@ import pytest
 from simulator.clock import stamp
 from simulator.exchange import exchange_of
 from simulator.graph.audit_queries import QUERIES_A_DAY
+from simulator.server import Simulator
 from tests.simulator.graph.caller import GraphCaller
 
 ROOT = "/security/auditLog/queries"
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    """A tenant whose queries take their time."""
+    async with Simulator() as running:
+        yield running
 
 
 @pytest.fixture
