@@ -84,6 +84,11 @@ def plans_from_json(value: Mapping[str, Any]) -> dict[str, Plan]:
     return {step_id: Plan.from_json(plan) for step_id, plan in value.items()}
 
 
+def changing(plans: Mapping[str, Plan]) -> tuple[str, ...]:
+    """The steps that would change something: what is settled needs nobody's approval."""
+    return tuple(step_id for step_id, plan in plans.items() if plan.changes)
+
+
 class RuleBook:
     """Which rule holds for which step, with the organisation's own settings applied."""
 
@@ -105,10 +110,14 @@ class RuleBook:
             self._rules[step_id] = rule
 
     def rule(self, kind: PlanKind, step_ids: Iterable[str], subject: Subject) -> Rule:
-        """The strictest rule of the steps. Undoing protection, and a protected account, need a second person."""
+        """The strictest rule of the steps that change something; without any, whoever asked confirms.
+
+        Undoing protection, and a protected account, need a second person.
+        """
         if kind is PlanKind.UNDO or subject.protected:
             return Rule.SECOND_PERSON
-        return max((self._rules[step_id] for step_id in step_ids), key=lambda rule: rule.strictness)
+        rules = (self._rules[step_id] for step_id in step_ids)
+        return max(rules, key=lambda rule: rule.strictness, default=Rule.CONFIRM)
 
 
 class Approvals:
@@ -152,7 +161,7 @@ class Approvals:
         if waiting is not None:
             return waiting
         chosen = plans if plans is not None else _proposal(incident, kind)
-        rule = self._rules.rule(kind, chosen, incident.subject)
+        rule = self._rules.rule(kind, changing(chosen), incident.subject)
         asked = await self._whom_to_ask(actor, incident) if rule is Rule.SECOND_PERSON else ()
         now = self._now()
         async with self._database.write() as connection:

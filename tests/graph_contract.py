@@ -33,10 +33,16 @@ from services.microsoft365.operations import Operation, OperationOption
 
 CONTRACT = Path(__file__).resolve().parents[2] / "shared" / "contracts" / "graph-openapi-slice.json"
 
+_ROLES = frozenset({"RoleManagement.ReadWrite.Directory"})
 # Not in the contract file: checked against the SDK, and against Microsoft's published permissions as written here.
 _BEYOND: Mapping[tuple[str, str], frozenset[str]] = {
     ("POST", "/v1.0/oauth2PermissionGrants"): frozenset({"DelegatedPermissionGrant.ReadWrite.All"}),
     ("POST", "/v1.0/users/{user-id}/appRoleAssignments"): frozenset({"AppRoleAssignment.ReadWrite.All"}),
+    ("POST", "/v1.0/roleManagement/directory/roleAssignments"): _ROLES,
+    ("DELETE", "/v1.0/roleManagement/directory/roleAssignments/{unifiedRoleAssignment-id}"): _ROLES,
+    ("POST", "/v1.0/roleManagement/directory/roleEligibilityScheduleRequests"): _ROLES,
+    ("POST", "/v1.0/groups/{group-id}/members/$ref"): _ROLES | {"GroupMember.ReadWrite.All"},
+    ("DELETE", "/v1.0/groups/{group-id}/members/{directoryObject-id}/$ref"): _ROLES | {"GroupMember.ReadWrite.All"},
 }
 
 # Calls that the contract file leaves out, each with its reason; the SDK's builders and models alone speak for them.

@@ -15,6 +15,7 @@ from services.microsoft365 import (
     on_premises,
     policies,
     risk,
+    role_assignments,
     scores,
     sign_in_methods,
     sign_ins,
@@ -35,6 +36,7 @@ from services.microsoft365.on_premises import OnPremisesAccounts
 from services.microsoft365.operations import Needs
 from services.microsoft365.policies import Policies
 from services.microsoft365.risk import Risk
+from services.microsoft365.role_assignments import RoleAssignments
 from services.microsoft365.scores import Scores
 from services.microsoft365.sign_in_methods import SignInMethods
 from services.microsoft365.sign_ins import SignIns
@@ -58,6 +60,7 @@ GRAPH_NEEDS: Needs = {
         "on_premises": on_premises.NEEDS,
         "policies": policies.NEEDS,
         "risk": risk.NEEDS,
+        "role_assignments": role_assignments.NEEDS,
         "scores": scores.NEEDS,
         "sign_in_methods": sign_in_methods.NEEDS,
         "sign_ins": sign_ins.NEEDS,
@@ -85,6 +88,7 @@ class Microsoft365:
         self.on_premises = OnPremisesAccounts(graph)
         self.policies = Policies(graph)
         self.risk = Risk(graph)
+        self.role_assignments = RoleAssignments(graph, self.directory)
         self.scores = Scores(graph)
         self.sign_in_methods = SignInMethods(graph)
         self.sign_ins = SignIns(graph)

@@ -186,7 +186,7 @@ class Runner:
         """Why the approval does not fit the world any more; None when it does."""
         if digest_of(approval.target_id, approval.kind.value, approval.plans) != approval.digest:
             return "The stored change is not the one that was approved."
-        rule = self._rules.rule(approval.kind, approval.plans, subject)
+        rule = self._rules.rule(approval.kind, approvals.changing(approval.plans), subject)
         if rule.strictness > approval.rule.strictness:
             kinds = ", ".join(subject.kinds())
             return f"The account now needs a second person's approval ({kinds})."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from simulator.clock import stamp
-from simulator.graph.errors import bad_request, not_found
+from simulator.graph.errors import GraphError, bad_request, not_found
 from simulator.graph.filters import parse
 from simulator.graph.membership import OBJECTS, role_object
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation
@@ -198,6 +198,40 @@ def assignment_instances(call: Call) -> Answer:
     return call.collection(_instances(call, eligible=False), ROLE_SCHEDULE_INSTANCE, context, expand=_EXPAND)
 
 
+def request_eligibility(call: Call) -> Answer:
+    """POST /roleManagement/directory/roleEligibilityScheduleRequests (P2): adminAssign and adminRemove, at once."""
+    names = ("action", "principalId", "roleDefinitionId", "directoryScopeId")
+    values = call.parameters_of_action(*names, optional=("justification", "scheduleInfo"))
+    principal = call.tenant.find(str(values["principalId"]))
+    role_id, scope = str(values["roleDefinitionId"]).lower(), str(values["directoryScopeId"])
+    if principal is None or role_id not in NAMES:
+        raise bad_request("The principal or the role definition does not exist.")
+    held = next(
+        (
+            a
+            for a in call.tenant.role_assignments
+            if (a.principal_id, a.role_id, a.scope, a.eligible) == (principal.id, role_id, scope, True)
+        ),
+        None,
+    )
+    if values["action"] == "adminRemove":
+        if held is None:
+            raise GraphError(400, "RoleAssignmentDoesNotExist", "The Role assignment does not exist.")
+        call.tenant.role_assignments.remove(held)
+        call.tenant.note(principal, "Remove eligible member from role", "roles", NAMES[role_id], None, call.by)
+    elif values["action"] == "adminAssign":
+        if held is not None:
+            raise GraphError(400, "RoleAssignmentExists", "The Role assignment already exists.")
+        if not isinstance(values.get("scheduleInfo"), dict):
+            raise bad_request("scheduleInfo is required.")
+        call.tenant.role_assignments.append(RoleAssignment(str(uuid4()), principal.id, role_id, scope, eligible=True))
+        call.tenant.note(principal, "Add eligible member to role", "roles", None, NAMES[role_id], call.by)
+    else:
+        raise bad_request(f"The action '{values['action']}' is not supported.")
+    body = {key: values[key] for key in names} | {"id": str(uuid4()), "status": "Provisioned"}
+    return Answer(201, {"@odata.context": call.context("roleEligibilityScheduleRequests/$entity")} | body)
+
+
 _ROOT = "/roleManagement/directory"
 _ONE = f"{_ROOT}/roleAssignments/{{unifiedRoleAssignment-id}}"
 OPERATIONS = (
@@ -217,5 +251,12 @@ OPERATIONS = (
         versions=("v1.0",),
     ),
     Operation("GET", f"{_ROOT}/roleEligibilityScheduleInstances", eligibility_instances, _ELIGIBLE, licence=Licence.P2),
+    Operation(
+        "POST",
+        f"{_ROOT}/roleEligibilityScheduleRequests",
+        request_eligibility,
+        ("RoleEligibilitySchedule.ReadWrite.Directory", "RoleManagement.ReadWrite.Directory"),
+        licence=Licence.P2,
+    ),
     Operation("GET", f"{_ROOT}/roleAssignmentScheduleInstances", assignment_instances, _SCHEDULED, licence=Licence.P2),
 )

@@ -27,6 +27,7 @@ from services.channel import Actor
 from services.database import Database, tables
 from services.errors import MissingRole, OnPremises, Throttled, UnknownOutcome
 from services.incidents import store
+from services.playbook import BY_ID
 from services.playbook.step import Plan, Rule, State
 from tests.dialogs.desk import DialogDesk
 from tests.services.fakes import CHANNEL, NOW, PERSONAL, account, actor, subject
@@ -68,6 +69,9 @@ async def _make_vip(desk: DialogDesk) -> None:
 # -- the headline card, from the first word to the last ----------------------------------------------------------------
 
 
+ROLES_TITLE = BY_ID["strip-roles"].title
+
+
 async def test_a_fresh_incident_promises_the_plan_and_has_no_lock_button(desk: DialogDesk) -> None:
     view = await _view(desk)
     assert (view.number, view.phase, view.subject.name, view.opened_by) == ("IR-0001", "Prepare", "Megan", "Alex")
@@ -82,16 +86,19 @@ async def test_a_planned_lock_shows_each_change_and_whether_it_can_be_undone(des
     assert view.lock == "Not locked"
     assert view.lock_tone is Tone.ATTENTION
     assert _titles(view)[0] == "Lock account"
-    assert {change.step_title for change in view.changes} == {step.title for step in THE_LOCK}
+    # An ordinary account holds no roles: what changes nothing is no change.
+    assert {change.step_title for change in view.changes} == {step.title for step in THE_LOCK} - {ROLES_TITLE}
     assert all(change.undo.endswith(".") for change in view.changes)
-    assert {line.state for line in view.steps} == {"planned"}
+    assert {line.state for line in view.steps} == {"planned", "already-so"}
 
 
 async def test_a_locked_account_says_so_and_offers_the_undo(desk: DialogDesk) -> None:
     await desk.bench.locked()
     view = await _view(desk)
     assert (view.lock, view.lock_tone) == ("Locked", Tone.GOOD)
-    assert {line.state for line in view.steps} == {"done"}
+    states = {line.title: line.state for line in view.steps}
+    assert states.pop(ROLES_TITLE) == "already-so"
+    assert set(states.values()) == {"done"}
     assert all(line.who == "Alex" and line.at is not None for line in view.steps)
     assert "Undo" in _titles(view)
     assert "Lock account" not in _titles(view)

@@ -14,6 +14,7 @@ from services.incidents.model import Subject
 from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account, People, Roles
 from services.microsoft365.mailbox import AutomaticReplies, MailboxSettings
+from services.microsoft365.role_assignments import RoleAssignment, RoleGroup
 from services.secrets import Secret
 from services.settings import Settings
 from services.vault import Vault
@@ -175,12 +176,41 @@ class FakeMailboxes:
         return MailboxSettings(self.purpose.get(object_id, "user"), "UTC", "en-US", replies)
 
 
+class FakeRoleAssignments:
+    """The single assignments behind the roles that the directory shows; there is always another administrator."""
+
+    def __init__(self, directory: FakeDirectory) -> None:
+        self._directory = directory
+
+    async def held_by(self, principal_id: str) -> tuple[RoleAssignment, ...]:
+        roles = self._directory.roles.get(principal_id, NO_ROLES)
+        return tuple(RoleAssignment(role.name, role.template_id, role.name, role.scope) for role in roles.active)
+
+    async def eligible_of(self, principal_id: str) -> tuple[RoleAssignment, ...]:
+        return ()
+
+    async def groups_of(self, object_id: str) -> tuple[RoleGroup, ...]:
+        return ()
+
+    async def other_global_administrator(self, object_id: str) -> bool:
+        return True
+
+    async def remove(self, assignment_id: str) -> None:
+        for holder, roles in self._directory.roles.items():
+            left = tuple(role for role in roles.active if role.name != assignment_id)
+            self._directory.roles[holder] = replace(roles, active=left)
+
+
 @dataclass
 class FakeM365:
     """The areas that the core uses."""
 
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     mailbox: FakeMailboxes = field(default_factory=FakeMailboxes)
+    role_assignments: FakeRoleAssignments = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.role_assignments = FakeRoleAssignments(self.directory)
 
     @classmethod
     def staffed(cls) -> FakeM365:

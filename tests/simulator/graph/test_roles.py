@@ -82,3 +82,24 @@ async def test_activated_roles_and_who_holds_them(graph: GraphCaller) -> None:
     members = await graph.get(f"/directoryRoles/{rows[role]['id']}/members")
     assert {row["displayName"] for row in members.value} == {"Isaiah Langer", "Emergency Access 1"}
     assert (await graph.get("/directoryRoles/unknown/members")).status == 404
+
+
+async def test_an_eligible_role_is_removed_and_given(graph: GraphCaller) -> None:
+    tenant = graph.sim.world.tenant
+    henrietta = tenant.user("henrietta").id
+    where = "/roleManagement/directory/roleEligibilityScheduleRequests"
+    body: dict[str, object] = {
+        "action": "adminRemove",
+        "principalId": henrietta,
+        "roleDefinitionId": ROLES["User Administrator"],
+        "directoryScopeId": "/",
+    }
+    assert (await graph.post(where, body)).status == 201
+    assert not [held for held in tenant.role_assignments if held.principal_id == henrietta and held.eligible]
+    assert (await graph.post(where, body)).code == "RoleAssignmentDoesNotExist"
+    body |= {"action": "adminAssign"}
+    assert (await graph.post(where, body)).status == 400
+    whole = body | {"scheduleInfo": {"expiration": {"type": "noExpiration"}}}
+    assert (await graph.post(where, whole)).status == 201
+    assert (await graph.post(where, whole)).code == "RoleAssignmentExists"
+    assert (await graph.post(where, body | {"action": "selfActivate"})).status == 400
