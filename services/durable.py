@@ -66,6 +66,7 @@ class Durable:
         self._running: set[str] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._lease_until = 0.0
         self._life = 0
@@ -102,7 +103,10 @@ class Durable:
         }
         _current = self
         DBOS(config=config)
-        await asyncio.to_thread(DBOS.launch)
+        # Called on the loop's own thread, though it blocks for a moment: launched from elsewhere, the engine would run
+        # resumed jobs on a loop of its own, where our connections do not work.
+        self.loop = asyncio.get_running_loop()
+        DBOS.launch()
         await self._beat()
         await self._take_over(everybody_else=self._lock is not None)
         await self._sweep()
@@ -245,6 +249,8 @@ _life_of_job: contextvars.ContextVar[int] = contextvars.ContextVar("life_of_job"
 async def _job(name: str, key: str) -> None:
     if _current is None:
         raise RuntimeError("the engine runs a job without an application")
+    if asyncio.get_running_loop() is not _current.loop:
+        raise RuntimeError("the engine runs a job on another event loop than ours")
     await _current.run(name, key)
 
 
