@@ -65,6 +65,8 @@ _LOCKED = frozenset({State.DONE, State.ALREADY_SO})
 _OPEN_PROBLEM = frozenset(
     {State.FAILED, State.UNKNOWN, State.REFUSED, State.NEEDS_ON_PREMISES, State.ACCEPTED, State.NOT_EVALUATED}
 )
+# An account is locked without it; most organisations do not own the licence.
+_LEFT_OUT_BY_MANY = frozenset({("mark-compromised", State.NOT_EVALUATED)})
 _BLOCK = "block-sign-in"
 _MOST_REFRESHED = 60
 
@@ -282,7 +284,7 @@ def _problems(facts: _Facts) -> bool:
     """Whether a step of the lock has not ended well."""
     lock = {step.id for step in STEPS if step.phase is Phase.LOCK}
     runs = [run for run in facts.latest.values() if run.step_id in lock and run.kind is not RunKind.READ]
-    return any(run.state in _OPEN_PROBLEM for run in runs)
+    return any(run.state in _OPEN_PROBLEM and (run.step_id, run.state) not in _LEFT_OUT_BY_MANY for run in runs)
 
 
 def _who_decides(waiting: Approval, unreached_names: frozenset[str]) -> tuple[str, Tone]:

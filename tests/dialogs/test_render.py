@@ -25,7 +25,7 @@ from services.access import Permission
 from services.approvals import Approval, ApprovalState, PlanKind
 from services.channel import Actor
 from services.database import Database, tables
-from services.errors import MissingRole, OnPremises, Throttled, UnknownOutcome
+from services.errors import MissingLicence, MissingRole, OnPremises, Throttled, UnknownOutcome
 from services.incidents import store
 from services.playbook import BY_ID
 from services.playbook.step import Plan, Rule, State
@@ -246,7 +246,7 @@ async def test_the_card_of_an_approver_has_buttons_until_it_is_decided(desk: Dia
     approval_card(view)
     assert [button.title for button in view.buttons] == ["Approve", "Refuse"]
     assert (view.subject.name, view.approval.requester, view.incident_number) == ("Megan", "Alex", "IR-0001")
-    assert len(view.changes) == 3
+    assert len(view.changes) == 4
     assert view.approval.waiting_for == ("Adele", "Diego")
     await desk.parts.approvals.refuse(asked.id, asked.nonce, ADELE, PERSONAL)
     decided = await approval_view(desk.parts, asked.id, notice="N")
@@ -344,3 +344,16 @@ async def test_a_line_of_the_list_says_what_is_next(desk: DialogDesk) -> None:
     line = await incident_line(desk.parts, await desk.bench.incident())
     assert (line.number, line.subject, line.age, line.tone) == ("IR-0001", "Megan", "1 h", Tone.ATTENTION)
     assert line.next_step == (await _view(desk)).next_step
+
+
+async def test_an_organisation_without_the_licence_for_risk_has_a_locked_account_all_the_same(desk: DialogDesk) -> None:
+    async def unlicensed(object_id: str) -> None:
+        raise MissingLicence(licence="Microsoft Entra ID P2")
+
+    desk.bench.m365.risk.of_account = unlicensed  # type: ignore[method-assign]  # the fake of an area
+    await desk.bench.locked()
+    view = await _view(desk)
+    assert (view.lock, view.lock_tone) == ("Locked", Tone.GOOD)
+    (line,) = [line for line in view.steps if line.title == BY_ID["mark-compromised"].title]
+    assert line.state == "not-evaluated"
+    assert "Microsoft Entra ID P2" in line.reason

@@ -14,6 +14,7 @@ from services.incidents.model import Subject
 from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account, People, Roles
 from services.microsoft365.mailbox import AutomaticReplies, MailboxSettings
+from services.microsoft365.risk import AccountRisk
 from services.microsoft365.role_assignments import RoleAssignment, RoleGroup
 from services.secrets import Secret
 from services.settings import Settings
@@ -201,12 +202,31 @@ class FakeRoleAssignments:
             self._directory.roles[holder] = replace(roles, active=left)
 
 
+class FakeRisk:
+    """Nobody is at risk until somebody is marked."""
+
+    def __init__(self) -> None:
+        self.confirmed: set[str] = set()
+
+    async def of_account(self, object_id: str) -> AccountRisk | None:
+        if object_id not in self.confirmed:
+            return None
+        return AccountRisk("high", "confirmedCompromised", "adminConfirmedUserCompromised", False, NOW)
+
+    async def confirm_compromised(self, object_id: str) -> None:
+        self.confirmed.add(object_id)
+
+    async def dismiss(self, object_id: str) -> None:
+        self.confirmed.discard(object_id)
+
+
 @dataclass
 class FakeM365:
     """The areas that the core uses."""
 
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     mailbox: FakeMailboxes = field(default_factory=FakeMailboxes)
+    risk: FakeRisk = field(default_factory=FakeRisk)
     role_assignments: FakeRoleAssignments = field(init=False)
 
     def __post_init__(self) -> None:

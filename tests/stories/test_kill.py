@@ -51,6 +51,7 @@ _STORY = [
     ("read back of the block", "graph", "GET", _MEGAN, 1),
     ("revoke", "graph", "POST", "revokeSignInSessions", 0),
     ("scramble", "graph", "PATCH", _MEGAN, 1),
+    ("mark", "graph", "POST", "confirmCompromised", 0),
     ("edit of the card", "connector", "PUT", "/activities/", 0),
     ("second edit of the card", "connector", "PUT", "/activities/", 1),
 ]
@@ -145,10 +146,10 @@ def _the_books_are_right(file: Path) -> None:
         assert first_break(incident, entries, length=len(rows)) is None
         events = [entry.event for entry in entries]
         assert events.count("approval:approved") == events.count("approval:used") == 1
-        assert events.count("effect:attempted") == 3, events
+        assert events.count("effect:attempted") == 4, events
         ended = [cast("str", entry.data["step"]) for entry in entries if entry.event == "step:ended"]
         assert sorted(ended) == sorted(set(ended))
-        lock = ("identify", "snapshot", "block-sign-in", "revoke-sessions", "scramble-password")
+        lock = ("identify", "snapshot", "block-sign-in", "revoke-sessions", "scramble-password", "mark-compromised")
         states = database.execute("SELECT step_id, state FROM step_runs ORDER BY started_at").fetchall()
         assert sorted(row["step_id"] for row in states if row["step_id"] in lock) == sorted(lock)
         assert {row["state"] for row in states if row["step_id"] in lock} == {"done"}

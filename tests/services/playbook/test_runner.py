@@ -485,7 +485,7 @@ async def test_what_was_so_before_us_is_never_put_back(database: Database) -> No
     bench.m365.directory.accounts["megan"] = account("megan", account_enabled=False)
     await bench.locked()
     assert (await bench.states())["block-sign-in"] is State.ALREADY_SO
-    assert await bench.runner.undo_plan(bench.incident_id) == {}
+    assert "block-sign-in" not in await bench.runner.undo_plan(bench.incident_id)
 
 
 async def test_what_was_refused_has_nothing_to_put_back(database: Database) -> None:
