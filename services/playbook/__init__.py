@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.playbook import (
+    assess_exposure,
     block_sign_in,
     check_delegates,
     check_devices,
@@ -49,6 +50,7 @@ STEPS: tuple[Step, ...] = (
     check_delegates.STEP,
     check_devices.STEP,
     review_activity.STEP,
+    assess_exposure.STEP,
 )
 
 BY_ID: Mapping[str, Step] = {step.id: step for step in STEPS}

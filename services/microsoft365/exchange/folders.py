@@ -27,12 +27,16 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class FolderPermission:
-    """An entry on a folder. `user` is a display name, `address` is known only to some answers."""
+    """An entry on a folder. `user` is a display name, `address` is known only to some answers.
+
+    `flags` are those of a calendar's delegates: Delegate, CanViewPrivateItems.
+    """
 
     user: str
     address: str
     rights: tuple[str, ...]
     delegate: bool
+    flags: tuple[str, ...] = ()
 
     @property
     def of_everybody(self) -> bool:
@@ -128,11 +132,16 @@ async def set_permission(
 
 @operation("Add-MailboxFolderPermission", effect=Effect.REPEATABLE)
 async def restore_permission(
-    exchange: ExchangeBackend, mailbox: Mailbox, folder: Folder, trustee: str, rights: tuple[str, ...]
+    exchange: ExchangeBackend,
+    mailbox: Mailbox,
+    folder: Folder,
+    trustee: str,
+    rights: tuple[str, ...],
+    flags: tuple[str, ...] = (),
 ) -> bool:
     """Puts a recorded entry back; False where there is one already."""
     try:
-        await _entry(exchange, "Add-MailboxFolderPermission", mailbox, folder, trustee, rights)
+        await _entry(exchange, "Add-MailboxFolderPermission", mailbox, folder, trustee, rights, flags)
     except Conflict as conflict:
         if conflict.data.get("reason") != "already-there":
             raise
@@ -188,13 +197,21 @@ async def restore_publishing(exchange: ExchangeBackend, mailbox: Mailbox, before
 
 
 async def _entry(
-    exchange: ExchangeBackend, cmdlet: str, mailbox: Mailbox, folder: Folder, trustee: str, rights: tuple[str, ...]
+    exchange: ExchangeBackend,
+    cmdlet: str,
+    mailbox: Mailbox,
+    folder: Folder,
+    trustee: str,
+    rights: tuple[str, ...],
+    flags: tuple[str, ...] = (),
 ) -> None:
     parameters: dict[str, Parameter] = {
         "Identity": _identity(mailbox, folder),
         "User": trustee,
         "AccessRights": rights,
     }
+    if flags:
+        parameters["SharingPermissionFlags"] = ",".join(flags)
     await exchange.invoke(cmdlet, parameters, anchor=mailbox.anchor)
 
 
@@ -205,11 +222,12 @@ def _identity(mailbox: Mailbox, folder: Folder) -> str:
 
 def _permission(row: Record) -> FolderPermission:
     user = values.need(row, "User")
-    flags = values.optional_texts(row, "SharingPermissionFlags")
-    delegate = any("Delegate" in flag for flag in flags)
+    listed = ",".join(values.optional_texts(row, "SharingPermissionFlags"))
+    flags = tuple(flag.strip() for flag in listed.split(",") if flag.strip())
+    delegate = "Delegate" in flags
     if isinstance(user, Mapping):
         # Some answers give an object in place of the name.
         recipient = user.get("ADRecipient")
         address = str(recipient.get("PrimarySmtpAddress") or "") if isinstance(recipient, Mapping) else ""
-        return FolderPermission(values.optional_text(user, "DisplayName"), address, values.rights(row), delegate)
-    return FolderPermission(str(user), "", values.rights(row), delegate)
+        return FolderPermission(values.optional_text(user, "DisplayName"), address, values.rights(row), delegate, flags)
+    return FolderPermission(str(user), "", values.rights(row), delegate, flags)

@@ -103,7 +103,8 @@ def add_mailbox_folder_permission(call: Call) -> Rows:
     if _entry(call, folder) is not None:
         raise errors.folder_entry_exists(wanted)
     rights = _rights(call, folder)
-    entry = FolderPermission(call.exchange.need_person(wanted).id, rights)
+    flags = [flag.strip() for flag in str(call.get("SharingPermissionFlags") or "").split(",") if flag.strip()]
+    entry = FolderPermission(call.exchange.need_person(wanted).id, rights, flags)
     folder.permissions.append(entry)
     call.exchange.note(mailbox, call.cmdlet, f"folder {folder.path}", None, f"{wanted}: {', '.join(rights)}", call.by)
     return [_row(call, mailbox, folder, entry)]

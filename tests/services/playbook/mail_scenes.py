@@ -60,8 +60,8 @@ def _in_order(rules: list[Json]) -> list[Json]:
 
 
 def refuse(home: Tenancy, cmdlet: str) -> None:
-    """Exchange fails whenever this cmdlet is called."""
-    fault = Fault(kind=Kind.STATUS, service="cmdlet", method="POST", path=f"^/{cmdlet}", status=500, times=1000)
+    """Exchange refuses this cmdlet."""
+    fault = Fault(kind=Kind.STATUS, service="cmdlet", method="POST", path=f"^/{cmdlet}", status=403, times=None)
     home.sim.world.faults.add(fault)
 
 
