@@ -7,13 +7,14 @@ from simulator.journal import Entry
 from simulator.reading import Shown
 from simulator.tenant import User
 
-LOCKED = "Keep the account locked"
+LOCKED = "✓ Locked"
 
 
 async def open_incident(bench: Bench, account: str, by: str = "alex") -> Shown:
     """Writes the command in the channel and waits for the plan."""
     await bench.say(f"compromise {account}", by=by)
-    return await bench.until_button("Lock account…", by=by, where="thread")
+    # The sign-in reports allow five requests in ten seconds: behind another investigation this takes its time.
+    return await bench.until_button("Lock account…", by=by, where="thread", timeout=30)
 
 
 async def ask(bench: Bench, account: str, by: str = "alex") -> Pressed:
