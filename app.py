@@ -21,6 +21,7 @@ from aiohttp import web
 
 import bot.server
 from bot.messenger import Messenger
+from dialogs.commands import incident_number
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
 from dialogs.turn import Answer, Arrival, Click, Message
@@ -31,8 +32,12 @@ from services.approvals import Approvals, RuleBook
 from services.clockwork import Clockwork
 from services.database import Database
 from services.durable import Durable
-from services.errors import Conflict, UpstreamDown
+from services.errors import Conflict, NotFound, UpstreamDown
 from services.incidents import store
+from services.incidents.report.check import check_bundle
+from services.incidents.report.make import make_bundle
+from services.incidents.report.page import visible
+from services.incidents.report.technical import broken
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
 from services.people import People
@@ -275,6 +280,70 @@ def bench(chosen: argparse.Namespace) -> int:
     return suite.run(chosen.only, report_only=chosen.report_only)
 
 
+def report(chosen: argparse.Namespace) -> int:
+    """Makes the report of an incident, or checks one; 1 when something was changed."""
+    return _report_verify(chosen) if chosen.action == "verify" else _report_make(chosen)
+
+
+def _report_make(chosen: argparse.Namespace) -> int:
+    number = incident_number(chosen.incident)
+    if number is None:
+        return _complain("Write the incident as IR-0007.")
+    try:
+        settings = load()
+    except ValueError as error:
+        return _complain(f"No report was made: {_words(error)}")
+    try:
+        made = asyncio.run(make_bundle(settings, number, chosen.out, datetime.now(UTC)))
+    except NotFound:
+        return _complain(f"No report was made: there is no incident IR-{number:04d}.")
+    except FileExistsError:
+        return _complain(f"No report was made: {chosen.out} is there already.")
+    except sa.exc.DBAPIError as error:
+        return _complain(
+            f"No report was made: the database cannot be read ({type(error.orig).__name__}). Start this version of "
+            "IRBot once, so that database and program fit each other."
+        )
+    except (OSError, ValueError) as error:
+        return _complain(f"No report was made: {getattr(error, 'strerror', None) or error}.")
+    case = made.case
+    missing = sum(bool(piece.problem) for piece in case.evidence)
+    _say(f"{chosen.out}: {case.incident.label}, {len(case.entries)} lines, {len(case.evidence)} pieces of evidence.")
+    _say("Evidence in it is readable: guard the file. Note its SHA-256 somewhere else:")
+    _say(made.fingerprint)
+    if missing:
+        _say(f"{missing} pieces of evidence are missing; the report says why.")
+    if case.broken_at is not None:
+        _say(broken(case.broken_at))
+        return 1
+    return 0
+
+
+def _report_verify(chosen: argparse.Namespace) -> int:
+    try:
+        verdict = check_bundle(chosen.file, chosen.sha256)
+    except OSError as error:
+        return _complain(f"Not checked: {error.strerror or error}.")
+    for fault in verdict.faults:
+        _say(f"CHANGED: {fault}")
+    if verdict.faults:
+        _say("This is not the bundle as it was made.")
+        return 1
+    _say(f"{verdict.label}: {verdict.files} files and {verdict.lines} lines of the timeline fit each other.")
+    _say(f"End of the timeline: {verdict.head}")
+    if chosen.sha256 is None:
+        _say("Compare this SHA-256 with the one that was noted when the bundle was made:")
+    _say(verdict.fingerprint)
+    return 0
+
+
+def _say(text: str) -> None:
+    """To the terminal, which must not obey what a file says."""
+    encoding = sys.stdout.encoding or "utf-8"
+    line = " ".join(visible(text).split())
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
 def _words(error: ValueError) -> str:
     """A validation error in one line, without the values that were given: one of them may be a secret."""
     details: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
@@ -304,7 +373,17 @@ def main(arguments: list[str] | None = None) -> int:
     measure = commands.add_parser("bench", help=(bench.__doc__ or "").partition("\n")[0])
     measure.add_argument("--only", action="append", metavar="NAME", help="lock, answers, microsoft365 or start")
     measure.add_argument("--report-only", action="store_true", help="end with 0 even when a target is missed")
+    paper = commands.add_parser("report", help=(report.__doc__ or "").partition("\n")[0])
+    actions = paper.add_subparsers(dest="action", required=True)
+    make = actions.add_parser("make", help="write the report of an incident (settings: IRBOT_… in the environment)")
+    make.add_argument("incident", help="such as IR-0007")
+    make.add_argument("--out", type=Path, required=True, metavar="FILE", help="the zip to write")
+    verify = actions.add_parser("verify", help="check that nothing in a report was changed")
+    verify.add_argument("file", type=Path, metavar="FILE")
+    verify.add_argument("--sha256", metavar="SUM", help="the SHA-256 that was noted when the report was made")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "report":
+        return report(chosen)
     if chosen.command == "bench":
         return bench(chosen)
     if chosen.command == "demo":

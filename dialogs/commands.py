@@ -74,6 +74,13 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Report:
+    """Say how to get the report of one incident ("IR-0007"), or of the one of this thread."""
+
+    incident: str | None = None
+
+
+@dataclass(frozen=True)
 class Incidents:
     """List the open incidents."""
 
@@ -96,7 +103,7 @@ class Unknown:
     nearest: str | None
 
 
-Command = Compromise | Status | Incidents | WhoAmI | Help | Unknown
+Command = Compromise | Status | Report | Incidents | WhoAmI | Help | Unknown
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow(
@@ -111,6 +118,13 @@ COMMANDS: tuple[CommandRow, ...] = (
         name="status",
         usage="status [incident]",
         summary="Show where an incident stands.",
+        where=EVERYWHERE,
+        permission="incident:read",
+    ),
+    CommandRow(
+        name="report",
+        usage="report [incident]",
+        summary="Get the report of an incident, to keep or to hand on.",
         where=EVERYWHERE,
         permission="incident:read",
     ),
@@ -182,16 +196,27 @@ def _read_compromise(row: CommandRow, rest: str, mentions: Sequence[Mention]) ->
     return Compromise(_sought(_linked(rest, row), row, mentions))
 
 
-def _read_status(row: CommandRow, rest: str, _mentions: Sequence[Mention]) -> Command:
-    argument = _unwrap(rest)
-    if not argument:
-        return Status()
-    if len(argument.split()) > 1:
-        raise BadInput(reason="extra-words", command=row.name, words=argument.split()[1:])
-    found = _INCIDENT.fullmatch(argument)
-    if found is None:
-        raise BadInput(reason="not-an-incident", command=row.name, word=argument)
-    return Status(f"IR-{int(found[1]):04d}")
+def incident_number(text: str) -> int | None:
+    """The number in "IR-0007", "#7" or "7"; None where it is none."""
+    found = _INCIDENT.fullmatch(text.strip())
+    return int(found[1]) if found else None
+
+
+def _read_about(command: Callable[[str | None], Command]) -> Callable[[CommandRow, str, Sequence[Mention]], Command]:
+    """The reader of a command about one incident, or about that of the thread."""
+
+    def read(row: CommandRow, rest: str, _mentions: Sequence[Mention]) -> Command:
+        argument = _unwrap(rest)
+        if not argument:
+            return command(None)
+        if len(argument.split()) > 1:
+            raise BadInput(reason="extra-words", command=row.name, words=argument.split()[1:])
+        number = incident_number(argument)
+        if number is None:
+            raise BadInput(reason="not-an-incident", command=row.name, word=argument)
+        return command(f"IR-{number:04d}")
+
+    return read
 
 
 def _read_bare(command: Command) -> Callable[[CommandRow, str, Sequence[Mention]], Command]:
@@ -213,7 +238,8 @@ def _read_help(_row: CommandRow, _rest: str, _mentions: Sequence[Mention]) -> Co
 
 _READERS: dict[str, Callable[[CommandRow, str, Sequence[Mention]], Command]] = {
     "compromise": _read_compromise,
-    "status": _read_status,
+    "status": _read_about(Status),
+    "report": _read_about(Report),
     "incidents": _read_bare(Incidents()),
     "whoami": _read_bare(WhoAmI()),
     "help": _read_help,
@@ -221,6 +247,7 @@ _READERS: dict[str, Callable[[CommandRow, str, Sequence[Mention]], Command]] = {
 _NAMES: dict[type, str] = {
     Compromise: "compromise",
     Status: "status",
+    Report: "report",
     Incidents: "incidents",
     WhoAmI: "whoami",
     Help: "help",

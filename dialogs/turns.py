@@ -15,7 +15,7 @@ from typing import Any
 from cards import approval_card, incident_card, problem_card
 from cards.views import ProblemView
 from dialogs import approve, evict, help, lock, open, verdict  # noqa: A004  # the dialogs' own names
-from dialogs.commands import Command, Compromise, Help, Incidents, Status, Unknown, WhoAmI, parse
+from dialogs.commands import Command, Compromise, Help, Incidents, Report, Status, Unknown, WhoAmI, parse
 from dialogs.parts import Parts
 from dialogs.render import Viewer, approval_view, incident_view
 from dialogs.turn import Answer, Arrival, CardAnswer, Click, Mention, Message, TextAnswer
@@ -167,6 +167,8 @@ class Turns:
                 return await open.compromise(parts, message, command, request.correlation_id) or (None, {})
             case Status():
                 return await help.status(parts, message, command), {}
+            case Report():
+                return await help.report(parts, message, command), {}
             case Incidents():
                 return await help.incidents(parts, message), {}
             case WhoAmI():

@@ -34,6 +34,13 @@ class Vault:
             return cls(tuple(key.get_secret_value() for key in settings.data_keys))
         return cls((_key_of(settings.data_dir / _KEY_FILE),))
 
+    @classmethod
+    def existing(cls, settings: Settings) -> Vault | None:
+        """As `open`, and makes no key: None where there is none yet. Reads a file: call it off the event loop."""
+        if not settings.data_keys and not (settings.data_dir / _KEY_FILE).exists():
+            return None
+        return cls.open(settings)
+
     def pack(self, raw: bytes) -> bytes:
         """Compresses and encrypts."""
         return self._fernet.encrypt(gzip.compress(raw, mtime=0))

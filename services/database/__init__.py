@@ -82,6 +82,20 @@ class Database:
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return cls(engine)
 
+    @classmethod
+    def connect_to_read(cls, url: str) -> Database:
+        """Connects to look and no more, beside a bot that runs: nothing is made, migrated, locked or written."""
+        parsed = sa.make_url(url)
+        if not _is_sqlite(url):
+            options = {"options": "-c default_transaction_read_only=on"}
+            return cls(create_async_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=options))
+        file = Path(parsed.database or "").absolute().as_uri()
+        read_only = sa.URL.create("sqlite+aiosqlite", database=file, query={"mode": "ro", "uri": "true"})
+        engine = create_async_engine(read_only, connect_args={"timeout": _BUSY_SECONDS})
+        sa.event.listen(engine.sync_engine, "connect", _leave_transactions_to_us)
+        sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return cls(engine)
+
     async def close(self) -> None:
         """Gives all connections back."""
         await self._engine.dispose()
@@ -112,9 +126,13 @@ async def insert_once(connection: AsyncConnection, table: sa.Table, **values: An
     return (await connection.execute(statement, execution_options={"preserve_rowcount": True})).rowcount == 1
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: it would take the write lock too late, and then fail.
     connection.isolation_level = None
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    _leave_transactions_to_us(connection, record)
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")

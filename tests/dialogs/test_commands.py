@@ -17,11 +17,13 @@ from dialogs.commands import (
     Compromise,
     Help,
     Incidents,
+    Report,
     Sought,
     SoughtBy,
     Status,
     Unknown,
     WhoAmI,
+    incident_number,
     parse,
     row_for,
     tidy,
@@ -145,6 +147,8 @@ def test_the_command_word_in_every_dress(name: str) -> None:
         ("whoami please", (), "extra-words"),
         ("status IR-7 IR-8", (), "extra-words"),
         ("status megan@contoso.com", (), "not-an-incident"),
+        ("report IR-7 IR-8", (), "extra-words"),
+        ("report megan@contoso.com", (), "not-an-incident"),
         ("status IR-12345678901", (), "not-an-incident"),
         ("compromise " + "a " * 2000, (), "too-long"),
     ],
@@ -195,10 +199,21 @@ def test_extra_words_are_named() -> None:
         ("status #7", Status("IR-0007")),
         ("status 7.", Status("IR-0007")),
         ("status IR-12345", Status("IR-12345")),
+        ("report", Report()),
+        ("Report #7", Report("IR-0007")),
+        ("report IR-0007.", Report("IR-0007")),
     ],
 )
 def test_the_other_commands(text: str, command: object) -> None:
     assert parse(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("IR-0007", 7), (" ir7 ", 7), ("#12", 12), ("7", 7), ("IR-", None), ("megan", None), ("7 8", None), ("", None)],
+)
+def test_incident_numbers(text: str, number: int | None) -> None:
+    assert incident_number(text) == number
 
 
 @pytest.mark.parametrize(
@@ -221,7 +236,7 @@ def test_unknown_commands_keep_their_text_and_suggest_the_nearest(text: str, nea
 def test_the_table_is_whole() -> None:
     words = [word for row in COMMANDS for word in (row.name, *row.aliases)]
     assert len(words) == len(set(words))
-    assert {row.name for row in COMMANDS} == {"compromise", "status", "incidents", "whoami", "help"}
+    assert {row.name for row in COMMANDS} == {"compromise", "status", "report", "incidents", "whoami", "help"}
     for row in COMMANDS:
         assert row.usage.split()[0] == row.name
         assert row.summary.endswith(".")
@@ -237,7 +252,7 @@ def test_what_is_dangerous_needs_witnesses() -> None:
     assert row_for(Unknown("x", None)) is None
 
 
-@pytest.mark.parametrize("text", ["compromise megan", "status", "incidents", "whoami", "help"])
+@pytest.mark.parametrize("text", ["compromise megan", "status", "report 7", "incidents", "whoami", "help"])
 def test_every_command_finds_its_row(text: str) -> None:
     row = row_for(parse(text))
     assert row is not None
