@@ -25,6 +25,7 @@ from services.playbook import (
     scramble_password,
     snapshot,
     strip_roles,
+    switch_off_mail_protocols,
     trace_sent_mail,
 )
 from services.playbook.step import Step
@@ -43,6 +44,7 @@ STEPS: tuple[Step, ...] = (
     remove_inbox_rules.STEP,
     remove_forwarding.STEP,
     remove_delegates.STEP,
+    switch_off_mail_protocols.STEP,
     review_sign_ins.STEP,
     trace_sent_mail.STEP,
     check_inbox_rules.STEP,

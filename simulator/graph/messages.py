@@ -127,7 +127,7 @@ def _addresses(row: Json, *fields: str) -> str:
 
 
 def _search(row: Json, text: str) -> bool:
-    """A little of the keyword language: words, property:word, AND between them."""
+    """A little of the keyword language: words, property:word, AND and OR between them."""
     query = text.strip()
     if not (query.startswith('"') and query.endswith('"') and len(query) >= 2):
         raise bad_request(f"Syntax error: character is not valid at position 0 in '{text}'.", "BadRequest")
@@ -141,14 +141,15 @@ def _search(row: Json, text: str) -> bool:
         "recipients": _addresses(row, "toRecipients", "ccRecipients", "bccRecipients"),
         "participants": _addresses(row, "from", "toRecipients", "ccRecipients", "bccRecipients"),
     }
-    for clause in re.split(r"\s+AND\s+|\s+", query[1:-1].replace('\\"', "").strip()):
-        name, colon, word = clause.partition(":")
-        if colon and name.lower() in _SEARCHABLE:
-            if word.lower() not in texts[name.lower()]:
-                return False
-        elif not any(clause.lower() in each for each in texts.values()):
-            return False
-    return True
+    alternatives = re.split(r"\s+OR\s+", query[1:-1].replace('\\"', "").strip())
+    return any(all(_holds(texts, clause) for clause in re.split(r"\s+AND\s+|\s+", each)) for each in alternatives)
+
+
+def _holds(texts: dict[str, str], clause: str) -> bool:
+    name, colon, word = clause.partition(":")
+    if colon and name.lower() in _SEARCHABLE:
+        return word.lower() in texts[name.lower()]
+    return any(clause.lower() in each for each in texts.values())
 
 
 def list_messages(call: Call) -> Answer:

@@ -45,6 +45,12 @@ async def test_a_folder_is_read_newest_first_with_ids_that_stay(wire: GraphBench
     assert wire.last.url.params["$filter"].startswith("sentDateTime ge ")
 
 
+async def test_a_search_for_any_phrase_joins_them_with_or(wire: GraphBench, messages: Messages) -> None:
+    wire.replies = [page()]
+    await messages.search_any("u1", ["bank details", 'pass"port'], 10)
+    assert wire.last.url.params["$search"] == '"\\"bank details\\" OR \\"pass port\\""'
+
+
 async def test_words_cannot_leave_a_search(wire: GraphBench, messages: Messages) -> None:
     wire.replies = [page()]
     await messages.search("u1", ['pass"word', "bank\\"], 10)
