@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cards.elements import (
+    COLOURS,
     MAX_DETAIL,
     MAX_NAME,
     Card,
     Element,
     Part,
-    badge,
     card,
+    columns,
     expandable,
     fitted,
     heading,
@@ -60,7 +61,8 @@ def _headline(view: VerdictView) -> Element:
     return section(rows, tone=view.tone, bleed=True)
 
 
-def _claim(line: ClaimLine, *, symbol: str = "") -> Element:
+def _claim(line: ClaimLine, *, symbol: str = "", alone: bool = True) -> Element:
+    """`alone` False leaves what was not checked to the group."""
     said: list[Part] = [f"{symbol} " if symbol else "", line.text]
     if line.at is not None:
         said += [": ", when(line.at)]
@@ -69,7 +71,7 @@ def _claim(line: ClaimLine, *, symbol: str = "") -> Element:
         rows.append(text(separated(*line.why), size="small", subtle=True, spacing="none", limit=MAX_DETAIL))
     sources = separated(
         f"From: {', '.join(line.by)}" if line.by else None,
-        f"Not checked: {', '.join(line.not_checked)}" if line.not_checked else None,
+        f"Not checked: {', '.join(line.not_checked)}" if alone and line.not_checked else None,
     )
     if sources:
         rows.append(text(sources, size="small", subtle=True, spacing="none", limit=MAX_DETAIL))
@@ -86,16 +88,26 @@ def _still_open(lines: Sequence[ClaimLine], limit: int) -> list[Element]:
 
 
 def _group(group: ClaimGroup, limit: int) -> list[Element]:
-    drawn = [_claim(line) for line in group.lines]
-    return [heading(group.title, separator=True), *shortlist(drawn, limit)] if drawn else []
+    drawn = shortlist([_claim(line, alone=False) for line in group.lines], limit)
+    missing = dict.fromkeys(title for line in group.lines for title in line.not_checked)
+    if missing:
+        look = step_look("not-evaluated")
+        drawn.append(small_print(f"{look.symbol} {look.word}: {', '.join(missing)}"))
+    return [heading(group.title, separator=True), *drawn]
+
+
+def _marked(symbol: str, tone: Tone, rows: Sequence[Element]) -> Element:
+    """Rows with a coloured symbol beside them. Unlike a badge, they break words that are longer than the card."""
+    mark = text(symbol, bold=True, spacing="none", color=COLOURS[tone])
+    return columns(("auto", [mark]), ("stretch", rows))
 
 
 def _event(line: EventLine) -> Element:
     rows = [
-        badge(TONE_SYMBOLS[line.tone], line.text, line.tone, bold=line.tone is Tone.ATTENTION),
+        text(line.text, bold=line.tone is Tone.ATTENTION, spacing="none"),
         text(when(line.at), SEPARATOR, separated(*line.by), size="small", subtle=True, spacing="none", limit=MAX_NAME),
     ]
-    return section(rows, spacing="small")
+    return _marked(TONE_SYMBOLS[line.tone], line.tone, rows)
 
 
 def _events(lines: Sequence[EventLine], limit: int) -> list[Element]:
@@ -109,12 +121,11 @@ def _events(lines: Sequence[EventLine], limit: int) -> list[Element]:
 
 
 def _gap(line: GapLine) -> Element:
-    look = step_look("not-evaluated")
     rows = [
-        badge(look.symbol, look.word, Tone.WARNING, about=line.title, bold=False),
+        text(line.title, spacing="none", limit=MAX_NAME),
         text(line.reason, size="small", subtle=True, spacing="none", limit=MAX_DETAIL),
     ]
-    return section(rows, spacing="small")
+    return _marked(step_look("not-evaluated").symbol, Tone.WARNING, rows)
 
 
 def _gaps(lines: Sequence[GapLine], limit: int) -> list[Element]:

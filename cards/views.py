@@ -311,7 +311,7 @@ class VerdictView:
     subject: PersonLine
     summary: ClaimLine
     tone: Tone
-    confidence: str  # "High", "Medium", "Low", "None"
+    confidence: str  # "High", "Medium", "Low", "Cannot tell"
     confidence_why: str
     as_of: datetime
     groups: tuple[ClaimGroup, ...] = ()

@@ -31,7 +31,7 @@ _CONFIDENCE: Mapping[Level, str] = {
     Level.HIGH: "High",
     Level.MEDIUM: "Medium",
     Level.LOW: "Low",
-    Level.NONE: "None",
+    Level.NONE: "Cannot tell",
 }
 _TONES: Mapping[Severity, Tone] = {
     Severity.ALARM: Tone.ATTENTION,

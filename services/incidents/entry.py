@@ -38,7 +38,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """The likely way in. `sure` only where the finding behind it is an alarm."""
+    """The likely way in. Not `sure` where it rests on a weak sign alone."""
 
     way: Way
     text: str
@@ -100,21 +100,24 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(str(each) for each in value) if isinstance(value, list | tuple) else ()
 
 
-def entry_of(suspicious: Sequence[Suspect], consents: Sequence[str]) -> Entry:
-    """The way in by the first address from which somebody got in; `consents` are suspicious consents, in words."""
+def entry_of(suspicious: Sequence[Suspect], consents: Sequence[str], *, certain: bool) -> Entry:
+    """The way in by the first address from which somebody got in; `consents` are suspicious consents, in words.
+
+    `certain` says that other checks leave no doubt of an intruder, so that a weak sign is most likely theirs.
+    """
     first = next((each for each in suspicious if each.got_in), None)
     if first is not None:
-        way, text = _way(first, consents)
-        return Entry(way, text, first.found.finding.reasons, first.at, first.severity is Severity.ALARM)
+        sure = certain or first.severity is Severity.ALARM
+        way, text = _way(first, consents, "Most likely" if sure else "Perhaps")
+        return Entry(way, text, first.found.finding.reasons, first.at, sure)
     if consents:
         text = "Perhaps through an app that was agreed to. No suspicious sign-in was seen."
         return Entry(Way.CONSENT, text, tuple(consents[:2]))
     return Entry(Way.UNKNOWN, "It is not known how they got in.")
 
 
-def _way(suspect: Suspect, consents: Sequence[str]) -> tuple[Way, str]:
+def _way(suspect: Suspect, consents: Sequence[str], likely: str) -> tuple[Way, str]:
     """The first rule that fits, the most telling ones first."""
-    likely = "Most likely" if suspect.severity is Severity.ALARM else "Perhaps"
     where = f" from {suspect.place}" if suspect.place else ""
     if Sign.APP_ON_A_SERVER in suspect.signs:
         app = f"“{suspect.apps[0]}”" if suspect.apps else "an app"

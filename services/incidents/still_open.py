@@ -52,7 +52,7 @@ def _open_lock(case: Case) -> Iterable[Claim]:
         step = case.steps.get(run.step_id)
         if step is not None and step.phase is Phase.LOCK and run.state not in {*GOOD_ENDS, State.UNDONE}:
             text = f"{step.title}: {run.reason or 'under way'}"
-            yield Claim(Topic.OPEN, text, (step.title,))
+            yield Claim(Topic.OPEN, text)
 
 
 def _open_removals(case: Case) -> Iterable[Claim]:
@@ -70,11 +70,11 @@ def _open_removals(case: Case) -> Iterable[Claim]:
         failed = sum(state.get(item) is EffectState.FAILED for item in proposed)
         waiting = sum(item not in state for item in proposed)
         if waiting:
-            yield Claim(Topic.OPEN, f"{title}: {_items(waiting)} proposed and not removed", (title,))
+            yield Claim(Topic.OPEN, f"{title}: {_items(waiting)} proposed and not removed")
         if unsure:
-            yield Claim(Topic.OPEN, f"{title}: of {_items(unsure)} it is not known whether it worked", (title,))
+            yield Claim(Topic.OPEN, f"{title}: of {_items(unsure)} it is not known whether it worked")
         if failed:
-            yield Claim(Topic.OPEN, f"{title}: {_items(failed)} could not be removed", (title,))
+            yield Claim(Topic.OPEN, f"{title}: {_items(failed)} could not be removed")
 
 
 def _items(count: int) -> str:

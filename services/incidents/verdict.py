@@ -48,6 +48,9 @@ class Level(StrEnum):
     NONE = "none"
 
 
+_LOWER: Mapping[Level, Level] = {Level.HIGH: Level.MEDIUM, Level.MEDIUM: Level.LOW}
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened at a time, and the steps that say so."""
@@ -85,14 +88,14 @@ def verdict_of(
     suspicious = suspects(case.findings)
     consents = _consents(case)
     intruder = bool(case.loud) or bool(consents)
-    entry = entry_of(suspicious, consents) if intruder else None
     level, why = _level(case, consents)
+    entry = entry_of(suspicious, consents, certain=level is Level.HIGH) if intruder else None
     claims: list[Claim] = []
     if entry is not None:
-        claims += [*_since(case, suspicious), _entry(case, entry, suspicious), *_did(case)]
+        claims += [*_since(case, suspicious, entry), _entry(case, entry, suspicious), *_did(case)]
     claims += [*_sent(case), *_rest(case)]
     return Verdict(
-        summary=_summary(case, suspicious, consents),
+        summary=_summary(case, suspicious, consents, level),
         claims=tuple(claims),
         still_open=tuple(still_open(case)),
         events=_events(case),
@@ -114,7 +117,7 @@ def _consents(case: Case) -> tuple[str, ...]:
     return tuple(dict.fromkeys(change.what for change in changes if change.item.startswith(("app:", "grant:"))))
 
 
-def _summary(case: Case, suspicious: Sequence[Suspect], consents: Sequence[str]) -> Claim:
+def _summary(case: Case, suspicious: Sequence[Suspect], consents: Sequence[str], level: Level) -> Claim:
     """The one sentence that everybody reads."""
     alarms = [each for each in case.loud if each.finding.severity is Severity.ALARM]
     inside = [each for each in suspicious if each.got_in and each.severity is Severity.ALARM]
@@ -123,6 +126,9 @@ def _summary(case: Case, suspicious: Sequence[Suspect], consents: Sequence[str])
         return case.claim(Topic.HAPPENED, f"Somebody else was in the account of {name}.", [inside[0].found])
     if alarms:
         return case.claim(Topic.HAPPENED, f"There are strong signs of an intruder in the account of {name}.", alarms)
+    if case.loud and level is Level.MEDIUM:
+        text = f"There are several signs of an intruder in the account of {name}."
+        return case.claim(Topic.HAPPENED, text, case.loud)
     if case.loud:
         text = f"There are weak signs of an intruder in the account of {name}. A person must judge them."
         return case.claim(Topic.HAPPENED, text, case.loud)
@@ -137,7 +143,7 @@ def _summary(case: Case, suspicious: Sequence[Suspect], consents: Sequence[str])
     return Claim(Topic.HAPPENED, text, not_evaluated=lacking)
 
 
-def _since(case: Case, suspicious: Sequence[Suspect]) -> Iterable[Claim]:
+def _since(case: Case, suspicious: Sequence[Suspect], entry: Entry) -> Iterable[Claim]:
     """The oldest strong sign, and an older weak one beside it."""
     inside = [each.found for each in suspicious if each.got_in]
     pool = [each for each in (inside or case.loud) if each.finding.at is not None]
@@ -146,7 +152,9 @@ def _since(case: Case, suspicious: Sequence[Suspect]) -> Iterable[Claim]:
     if first is None:
         yield Claim(Topic.SINCE, "It is not known since when.", not_evaluated=case.lacks(*RESTS_ON[Topic.SINCE]))
         return
-    words = "They were in since, or earlier" if inside else "The oldest sign is of"
+    words = "They were in since, or earlier" if entry.sure else "Perhaps since, or earlier"
+    if not inside:
+        words = "The oldest sign is of"
     yield case.claim(Topic.SINCE, words, [first], (first.finding.title,), first.finding.at)
     older = _oldest([each for each in case.loud if each.finding.at is not None])
     if older is not None and older is not first and _at(older) < _at(first):
@@ -195,7 +203,7 @@ def _sent(case: Case) -> Iterable[Claim]:
         for found in _listed(mailings):
             yield case.claim(Topic.SENT, _past(found), [found], found.finding.reasons)
     elif lacking:
-        yield Claim(Topic.SENT, "It is not known whether the intruder sent mail.", not_evaluated=lacking)
+        yield Claim(Topic.SENT, "It is not known whether somebody else sent mail.", not_evaluated=lacking)
     elif case.was_made(SENT_MAIL):
         text = "No mail that was sent looks like an intruder's."
         yield Claim(Topic.SENT, text, (case.title(SENT_MAIL),))
@@ -296,30 +304,26 @@ def _moment(value: object) -> datetime | None:
 def _level(case: Case, consents: Sequence[str]) -> tuple[Level, str]:
     """By how many checks agree. Without the sign-ins it is one step lower, because they decide most."""
     alarming = case.titles(each for each in case.loud if each.finding.severity is Severity.ALARM)
-    warning = tuple(title for title in case.titles(case.loud) if title not in alarming)
-    blind = case.lacks(SIGN_INS)
+    asked = (*case.titles(case.loud), *((case.title(CONSENTS),) if consents else ()))
+    warning = tuple(title for title in asked if title not in alarming)
     if len(alarming) > 1:
         level, why = Level.HIGH, f"{len(alarming)} checks raise an alarm: {_names(alarming)}."
-    elif alarming and (warning or consents):
-        level, why = (
-            Level.HIGH,
-            f"{alarming[0]} raises an alarm, and {_names(warning or (case.title(CONSENTS),))} agrees.",
-        )
+    elif alarming and warning:
+        level, why = Level.HIGH, f"{alarming[0]} raises an alarm, and there are warnings of {_names(warning)}."
     elif alarming:
         level, why = Level.MEDIUM, f"Only one check raises an alarm: {alarming[0]}."
-    elif warning or consents:
-        level, why = Level.LOW, f"No check raises an alarm; {_names(warning or (case.title(CONSENTS),))} warns."
+    elif len(warning) >= FEW:
+        level, why = Level.MEDIUM, f"No check raises an alarm, but {len(warning)} agree in warning: {_names(warning)}."
+    elif warning:
+        level, why = Level.LOW, f"No check raises an alarm. There are warnings of {_names(warning)}."
     else:
         level, why = Level.NONE, "No check found more than notes."
-    if blind and level in {Level.HIGH, Level.MEDIUM}:
-        level = Level.MEDIUM if level is Level.HIGH else Level.LOW
-        why += f" {blind[0]} could not be evaluated, so it is less sure."
+    if case.lacks(SIGN_INS) and level in _LOWER:
+        return _LOWER[level], f"{why} It is less sure because {case.lacks(SIGN_INS)[0]} could not be evaluated."
+    if len(case.gaps) == 1:
+        why += f" {case.gaps[0].title} was not, or not wholly, made."
     elif case.gaps:
-        why += (
-            f" {len(case.gaps)} of the checks could not be wholly made."
-            if len(case.gaps) > 1
-            else (f" {case.gaps[0].title} could not be wholly made.")
-        )
+        why += f" {len(case.gaps)} checks were not, or not wholly, made."
     return level, why
 
 

@@ -42,6 +42,7 @@ CANCEL = button("Cancel", "cancel")
 EVICT = button("Remove what they left…", "evict.review", ButtonStyle.POSITIVE)
 LOOK_AGAIN = button("Look again", "look.again")
 UNDO = button("Undo…", "undo.review")
+WHAT_HAPPENED = button("What happened?", "verdict.show")
 REFRESH = button("Refresh", "refresh")
 
 MEGAN = PersonLine(

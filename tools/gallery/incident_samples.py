@@ -38,6 +38,7 @@ from tools.gallery.cast import (
     REFRESH,
     REFUSE,
     UNDO,
+    WHAT_HAPPENED,
     A,
     G,
     N,
@@ -291,7 +292,7 @@ INCIDENTS = {
         lock_tone=G,
         steps=_steps("done", "done", "done", (G, G, G), 4),
         findings=FINDINGS,
-        buttons=(EVICT, LOOK_AGAIN, UNDO),
+        buttons=(WHAT_HAPPENED, UNDO, EVICT, LOOK_AGAIN),
     ),
     "on-premises": replace(
         OPEN,

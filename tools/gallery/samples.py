@@ -27,6 +27,7 @@ from cards.views import (
 )
 from tools.gallery.cast import BARE, LARGE_PERSON, LONG, LONG_NAME, OPENED, A, G, W, button, object_id
 from tools.gallery.incident_samples import APPROVALS, INCIDENTS, PLANS
+from tools.gallery.verdict_samples import VERDICTS
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def _samples() -> tuple[Sample, ...]:
         *(Sample("incident_card", n, partial(cards.incident_card, v)) for n, v in INCIDENTS.items()),
         *(Sample("approval_card", n, partial(cards.approval_card, v)) for n, v in APPROVALS.items()),
         *(Sample("plan_card", n, partial(cards.plan_card, v)) for n, v in PLANS.items()),
+        *(Sample("verdict_card", n, partial(cards.verdict_card, v)) for n, v in VERDICTS.items()),
         *(Sample("choice_card", n, partial(cards.choice_card, v)) for n, v in CHOICES.items()),
         *(Sample("nearest_card", n, partial(cards.nearest_card, v)) for n, v in NEARESTS.items()),
         *(Sample("help_card", n, partial(cards.help_card, v)) for n, v in HELPS.items()),
