@@ -20,6 +20,7 @@ from services.errors import Conflict
 from services.incidents import timeline
 from services.incidents.model import Incident
 from services.incidents.timeline import SYSTEM, AuditTag, Entry, first_break
+from services.incidents.verdict import Verdict, verdict_of
 from services.playbook import STEPS
 from services.playbook.ledger import Effect, Found, Run, RunKind, effects_of, findings_of, runs_of
 from services.playbook.step import Plan, Risk, State
@@ -102,6 +103,11 @@ class Case:
         for approval in self.approvals:
             actors += [approval.requester, *([approval.decided_by] if approval.decided_by else [])]
         return {SYSTEM: "IRBot", **{actor.object_id: actor.name for actor in actors if actor.name}}
+
+    def verdict(self) -> Verdict:
+        """What happened, by the same rules as on the card."""
+        effects = {record.run.id: record.effects for record in self.records}
+        return verdict_of(self.incident, STEPS, [record.run for record in self.records], self.findings, effects)
 
     def standings(self) -> tuple[Standing, ...]:
         """Every step of the playbook and where it stands, and whatever else was run."""

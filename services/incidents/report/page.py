@@ -21,6 +21,7 @@ body { font: 10.5pt/1.45 "Segoe UI", "Helvetica Neue", Arial, sans-serif; color:
   max-width: 60rem; margin: 2rem auto; padding: 0 1.5rem; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.15rem; margin: 1.8rem 0 .5rem; padding-bottom: .2rem; border-bottom: 2px solid #ccc; }
+h3 { font-size: 1rem; margin: .9rem 0 .2rem; }
 p, li, td, dd { unicode-bidi: isolate; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .92em; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border: 1px solid #bbb; }
@@ -38,7 +39,7 @@ svg { width: 100%; height: auto; } svg text { font: 11px "Segoe UI", Arial, sans
 @media print {
   body { margin: 0; padding: 0; max-width: none; font-size: 9.5pt; }
   thead { display: table-header-group; }
-  tr, figure, .box, h2 { break-inside: avoid; } h2 { break-after: avoid; }
+  tr, figure, .box, h2, h3 { break-inside: avoid; } h2, h3 { break-after: avoid; }
 }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode("ascii")

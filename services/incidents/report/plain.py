@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from services.incidents.report import words
 from services.incidents.report.case import Case, Standing
 from services.incidents.report.page import Html, box, bullets, element, page, told, when
+from services.incidents.verdict import Verdict
+from services.incidents.verdict_case import Topic
 from services.playbook import BY_ID
-from services.playbook.step import Risk, Severity, State
+from services.playbook.step import Risk, State
 
 _MOST = 6
 _LONGEST = 160
@@ -25,17 +27,18 @@ _ADVICE = (
 
 def plain_report(case: Case) -> bytes:
     """One page of plain English as one HTML document."""
-    subject = case.incident.subject
+    subject, verdict = case.incident.subject, case.verdict()
     return page(
         f"{case.incident.label}: what happened",
         (
             element("h1", "What happened to the account of ", told(_shortened(subject.name))),
             element("p", f"{case.incident.label}, as of {when(case.read_at)}", class_="small"),
-            element("p", "Somebody else may have used the account ", told(_shortened(subject.upn)), "."),
+            element("p", "It is about the account ", told(_shortened(subject.upn)), "."),
+            element("p", element("strong", told(_shortened(verdict.summary.text)))),
             _lock(case),
-            *_found(case),
+            *_list("What we know", _known(verdict) or ["We know no more so far."]),
             *_done(case),
-            *_open(case),
+            *_open(case, verdict),
             *_list("What you can do", _ADVICE),
             element("p", "This can happen to anybody. Thank you for your help.", class_="small"),
         ),
@@ -47,17 +50,9 @@ def _lock(case: Case) -> Html:
     return box(tone, element("strong", standing))
 
 
-def _found(case: Case) -> Iterable[Html]:
-    alarms = [found for found in case.findings if found.finding.severity is Severity.ALARM]
-    lesser = sum(found.finding.severity is Severity.WARNING for found in case.findings)
-    lines = [
-        f"{found.finding.title} (not there any more)" if found.resolved_at else found.finding.title for found in alarms
-    ]
-    if not lines:
-        lines = ["We found no clear sign of a stranger so far."]
-    yield from _list("What we found", lines)
-    if lesser:
-        yield element("p", f"{words.count(lesser, 'smaller sign')} may be worth a look.")
+def _known(verdict: Verdict) -> list[str]:
+    """What concerns this person; other people's accounts are not for their paper."""
+    return [claim.text for claim in verdict.claims if claim.topic is not Topic.FOUND]
 
 
 def _done(case: Case) -> Iterable[Html]:
@@ -65,7 +60,7 @@ def _done(case: Case) -> Iterable[Html]:
     yield from _list("What we did", lines or ["Nothing is changed yet."])
 
 
-def _open(case: Case) -> Iterable[Html]:
+def _open(case: Case, verdict: Verdict) -> Iterable[Html]:
     lines = [f"We could not check: {title}" for title, _ in case.not_checked()]
     for each in _changing(case):
         if each.state in _WAITING:
@@ -74,6 +69,8 @@ def _open(case: Case) -> Iterable[Html]:
             lines.append(f"{each.title}: {words.state(each.state).lower()}")
     if not case.incident.investigation.get("done"):
         lines.append("We are still looking.")
+    if verdict.still_open:
+        lines.append(f"{words.count(len(verdict.still_open), 'thing')} to do, listed in the technical report")
     yield from _list("What is still open", lines or ["Nothing that we know of."])
 
 

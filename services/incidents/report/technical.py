@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from services.approvals import Approval
 from services.incidents.report import words
 from services.incidents.report.case import Case, Record, Standing
-from services.incidents.report.page import NOTHING, Html, box, bullets, element, facts, page, table, told, when
+from services.incidents.report.page import NOTHING, Html, box, bullets, element, facts, joined, page, table, told, when
 from services.incidents.report.pictures import figures, log_of
+from services.incidents.verdict_case import Claim
 from services.playbook.ledger import Found
 from services.playbook.step import Severity
 
@@ -55,23 +56,47 @@ def _what_happened(case: Case) -> Iterable[Html]:
     yield element("h2", "What happened")
     standing, tone = words.lock(case)
     yield box(tone, element("strong", standing))
-    there = [found for found in case.findings if found.resolved_at is None]
-    numbers = Counter(found.finding.severity for found in there)
-    resolved = len(case.findings) - len(there)
-    lines: list[object] = [
-        f"Found: {words.count(numbers[Severity.ALARM], 'alarm')}, {words.count(numbers[Severity.WARNING], 'warning')}, "
-        f"{words.count(numbers[Severity.NOTE], 'note')}; {resolved} not there any more."
-    ]
-    alarms = [found.finding for found in case.findings if found.finding.severity is Severity.ALARM]
-    since = min((alarm.at for alarm in alarms if alarm.at is not None), default=None)
-    if since is not None:
-        lines.append(f"The earliest alarm with a time is of {when(since)}.")
-    if not case.incident.investigation.get("done"):
-        lines.append("The investigation is not finished.")
-    lines += [told(alarm.title) for alarm in alarms]
-    yield bullets(lines)
+    verdict = case.verdict()
+    yield element("p", element("strong", told(verdict.summary.text)))
+    yield bullets((f"Confidence: {words.LEVELS[verdict.level]}. {verdict.level_why}", *_counts(case)))
+    for topic, title in words.TOPICS.items():
+        claims = [claim for claim in verdict.claims if claim.topic is topic]
+        if claims:
+            yield element("h3", title)
+            yield bullets(_claim(claim) for claim in claims)
+    if verdict.still_open:
+        yield element("h3", "Still open")
+        yield bullets(_claim(claim) for claim in verdict.still_open)
+    if verdict.events:
+        yield element("h3", "The likely course")
+        rows = ((when(event.at), told(event.text), told(", ".join(event.by))) for event in verdict.events)
+        yield table(("When", "What", "Seen by"), rows)
     if case.broken_at is not None:
         yield box("alarm", element("strong", broken(case.broken_at)))
+
+
+def _counts(case: Case) -> Iterable[str]:
+    there = [found for found in case.findings if found.resolved_at is None]
+    numbers = Counter(found.finding.severity for found in there)
+    gone = len(case.findings) - len(there)
+    yield (
+        f"Found: {words.count(numbers[Severity.ALARM], 'alarm')}, {words.count(numbers[Severity.WARNING], 'warning')}, "
+        f"{words.count(numbers[Severity.NOTE], 'note')}; {gone} not there any more."
+    )
+    if not case.incident.investigation.get("done"):
+        yield "The investigation is not finished."
+
+
+def _claim(claim: Claim) -> Html:
+    """The sentence, the reasons, the checks it comes from, and those that it would need."""
+    small = [*claim.why, *([f"Seen by: {', '.join(claim.by)}"] if claim.by else [])]
+    lacking = f"Rests on what was not checked: {', '.join(claim.not_evaluated)}" if claim.not_evaluated else ""
+    return element(
+        "span",
+        told(claim.text),
+        joined(element("div", told(line), class_="small") for line in small),
+        element("div", element("strong", told(lacking)), class_="small") if lacking else "",
+    )
 
 
 def broken(line: int) -> str:

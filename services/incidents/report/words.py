@@ -9,6 +9,8 @@ from services.approvals import ApprovalState, PlanKind
 from services.incidents.model import Phase
 from services.incidents.report.case import NOT_RUN, PLANNED, Case
 from services.incidents.timeline import AuditTag, Entry
+from services.incidents.verdict import Level
+from services.incidents.verdict_case import Topic
 from services.playbook import BY_ID
 from services.playbook.ledger import EffectState
 from services.playbook.step import Rule, Severity, State
@@ -53,6 +55,19 @@ EFFECTS: Mapping[EffectState, str] = {
     EffectState.SENT: "Sent, not yet seen",
     EffectState.SHOWN: "Done, and read back",
     EffectState.UNKNOWN: "Outcome unknown",
+}
+LEVELS: Mapping[Level, str] = {
+    Level.HIGH: "High",
+    Level.LOW: "Low",
+    Level.MEDIUM: "Medium",
+    Level.NONE: "Cannot tell",
+}
+TOPICS: Mapping[Topic, str] = {
+    Topic.SINCE: "Since when",
+    Topic.ENTRY: "How they got in",
+    Topic.DID: "What they read, took or changed",
+    Topic.SENT: "What was sent",
+    Topic.FOUND: "What else was found",
 }
 _KINDS: Mapping[str, str] = {
     PlanKind.EVICT: "Remove what the intruder left",

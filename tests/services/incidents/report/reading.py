@@ -5,7 +5,8 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 _TAGS = {
-    *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "div", "span", "strong", "em", "code", "bdi"),
+    *("html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "div", "span"),
+    *("strong", "em", "code", "bdi"),
     *("ul", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td"),
     *("figure", "figcaption", "svg", "text", "line", "circle", "polygon"),
 }

@@ -11,14 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cards.states import STEP_STATES
+from services.approvals import ApprovalState, PlanKind
 from services.incidents.report import pictures, words
 from services.incidents.report.case import Case
 from services.incidents.report.page import STYLE, element, visible
 from services.incidents.report.plain import plain_report
 from services.incidents.report.technical import technical_report
 from services.incidents.timeline import AuditTag
+from services.incidents.verdict import Level
+from services.incidents.verdict_case import Topic
 from services.playbook import STEPS
-from services.playbook.step import Severity, State
+from services.playbook.ledger import EffectState
+from services.playbook.step import Rule, Severity, State
 from tests.services.fakes import NOW
 from tests.services.incidents.report.reading import Reading
 from tests.services.incidents.report.scene import case
@@ -122,13 +126,29 @@ def test_no_nonce_is_on_paper() -> None:
 
 
 def test_the_plain_report_stays_a_page() -> None:
-    many = case()
-    findings = tuple(
-        replace(many.findings[0], finding=replace(many.findings[0].finding, key=str(n))) for n in range(90)
-    )
-    said = Reading(plain_report(replace(many, findings=findings))).words
-    assert "and 84 more, in the technical report" in said
-    assert len(said.split()) < 400
+    empty = Reading(plain_report(replace(case("word " * 500), records=()))).words
+    assert "more, in the technical report" in empty
+    assert len(empty.split()) < 500
+
+
+def test_the_plain_report_names_no_colleague() -> None:
+    made = case()
+    data = {"account_id": "lynne", "upn": "lynne@contoso.com", "addresses": ["203.0.113.9"]}
+    title = "lynne@contoso.com was signed in from the same address, too"
+    finding = replace(made.findings[0].finding, key="other:lynne", severity=Severity.WARNING, title=title, data=data)
+    more = replace(made, findings=(*made.findings, replace(made.findings[0], finding=finding)))
+    assert "lynne" in Reading(technical_report(more)).words
+    assert "lynne" not in Reading(plain_report(more)).words
+
+
+def test_both_reports_say_what_the_verdict_says() -> None:
+    made = case()
+    for report in REPORTS:
+        assert made.verdict().summary.text in Reading(report(made)).words
+    said = Reading(technical_report(made)).words
+    for claim in (*made.verdict().claims, *made.verdict().still_open):
+        assert claim.text in said
+        assert all(title in said for title in claim.not_evaluated)
 
 
 def test_long_timelines_are_whole() -> None:
@@ -210,5 +230,11 @@ def test_locked_is_said_only_of_what_is_locked() -> None:
     assert "not known to be locked" in _locked(replace(made, records=(*made.records, undone)))
 
 
-def test_severities_have_words() -> None:
+def test_the_vocabularies_have_words() -> None:
     assert set(words.SEVERITIES) == set(Severity)
+    assert set(words.LEVELS) == set(Level)
+    assert set(words.TOPICS) == set(Topic) - {Topic.HAPPENED, Topic.OPEN}
+    assert set(words.DECISIONS) == set(ApprovalState)
+    assert set(words.EFFECTS) == set(EffectState)
+    assert set(words.RULES) == set(Rule)
+    assert set(words._KINDS) == {PlanKind.EVICT, PlanKind.LOCK, PlanKind.UNDO}
