@@ -170,3 +170,15 @@ async def test_a_plain_sqlite_url_will_do(tmp_path: Path) -> None:
     assert database.is_sqlite
     assert await _people(database) == []
     await database.close()
+
+
+async def test_a_connection_to_read_sees_what_is_kept_and_writes_nothing(database: Database, database_url: str) -> None:
+    reading = Database.connect_to_read(database_url)
+    async with database.write() as connection:
+        await connection.execute(sa.insert(tables.people).values(**_person("a")))
+    assert await _people(reading) == ["a"]
+    with pytest.raises(sa.exc.DBAPIError):
+        async with reading.write() as connection:
+            await connection.execute(sa.insert(tables.people).values(**_person("b")))
+    await reading.close()
+    assert await _people(database) == ["a"]

@@ -67,3 +67,14 @@ def test_keys_of_the_settings_win_and_never_show(tmp_path: Path) -> None:
     assert Vault((key,)).unpack(Vault.open(configured).pack(RAW)) == RAW
     assert key not in repr(configured)
     assert not (tmp_path / "data.key").exists()
+
+
+def test_looking_for_a_key_makes_none(tmp_path: Path) -> None:
+    chosen = settings(tmp_path / "data")
+    assert Vault.existing(chosen) is None
+    assert not (tmp_path / "data").exists()
+    packed = Vault.open(chosen).pack(RAW)
+    found = Vault.existing(chosen)
+    assert found is not None
+    assert found.unpack(packed) == RAW
+    assert Vault.existing(settings(tmp_path / "elsewhere", data_keys=a_key())) is not None

@@ -179,37 +179,33 @@ def _axis(first: datetime, span: timedelta, bottom: int) -> Iterable[Html]:
 def _dots(
     entries: Iterable[tuple[SignIn, str]], heights: Mapping[str, int], first: datetime, span: timedelta
 ) -> Iterable[Html]:
-    bins: Counter[tuple[str, int, str]] = Counter()
+    bins: Counter[tuple[str, int, bool, bool]] = Counter()
     for entry, row in entries:
-        bins[row, min(_BINS - 1, int((entry.at - first) / span * _BINS)), _colour(entry)] += 1
+        bins[row, min(_BINS - 1, int((entry.at - first) / span * _BINS)), entry.suspect, entry.worked] += 1
     # The suspicious ones last: nothing may lie over them.
-    for (row, place, colour), number in sorted(bins.items(), key=lambda item: (item[0][2] == _SUSPECT, item[0])):
+    for (row, place, suspect, worked), number in sorted(bins.items(), key=lambda item: (item[0][2], item[0])):
         start = first + span * place / _BINS
         says = f"{count(number, 'sign-in')}, {row}, from {start:%Y-%m-%d %H:%M} UTC"
         x = _LEFT + round(_WIDTH * (place + 0.5) / _BINS, 1)
-        yield _dot(x, heights[row], min(10.0, round(3 + math.log2(number), 1)), colour, says)
+        yield _dot(x, heights[row], min(10.0, round(3 + math.log2(number), 1)), says, suspect=suspect, worked=worked)
 
 
-def _colour(entry: SignIn) -> str:
-    return _SUSPECT if entry.suspect else _USUAL if entry.worked else _FAILED
-
-
-def _dot(x: float, y: int, size: float, colour: str, says: str) -> Html:
+def _dot(x: float, y: int, size: float, says: str, *, suspect: bool, worked: bool) -> Html:
     """A diamond for what is suspicious, so that no colour is needed; hollow for what did not work."""
     title = element("title", says)
-    if colour == _SUSPECT:
+    colour = _SUSPECT if suspect else _USUAL if worked else _FAILED
+    look = {"fill": colour if worked else "#fff", "stroke": colour, "stroke_width": 1}
+    if suspect:
         corners = f"{x},{y - size} {x + size},{y} {x},{y + size} {x - size},{y}"
-        return element("polygon", title, points=corners, fill=colour)
-    fill = "#fff" if colour == _FAILED else colour
-    return element("circle", title, cx=x, cy=y, r=size, fill=fill, stroke=colour, stroke_width=1)
+        return element("polygon", title, points=corners, **look)
+    return element("circle", title, cx=x, cy=y, r=size, **look)
 
 
 def _legend(y: int) -> Iterable[Html]:
-    for index, (colour, words) in enumerate(
-        ((_SUSPECT, "suspicious address"), (_USUAL, "worked"), (_FAILED, "did not work"))
-    ):
-        x = _LEFT + index * 170
-        yield _dot(x + 5, y - 4, 5, colour, words)
+    shown = (("suspicious address", True, True), ("other address", False, True), ("hollow: did not work", False, False))
+    for index, (words, suspect, worked) in enumerate(shown):
+        x = _LEFT + index * 160
+        yield _dot(x + 5, y - 4, 5, words, suspect=suspect, worked=worked)
         yield element("text", words, x=x + 16, y=y)
     yield element("text", "times in UTC; a bigger dot is more of them", x=_LEFT + _WIDTH, y=y, text_anchor="end")
 

@@ -13,9 +13,17 @@ from services.playbook import BY_ID
 from services.playbook.step import Risk, State
 
 _MOST = 6
+_FEW = 3
 _LONGEST = 160
 _GOOD = frozenset({State.DONE.value, State.ALREADY_SO.value})
 _WAITING = frozenset({State.RUNNING.value, State.ACCEPTED.value})
+
+# What the lock did, in words that need no explaining.
+_DID = {
+    "block-sign-in": "Nobody can sign in to the account now, so nobody can harm you with it.",
+    "revoke-sessions": "Whoever was signed in is thrown out.",
+    "scramble-password": "The old password does not work any more.",
+}
 
 _ADVICE = (
     "Do not use your old password anywhere. If you used it for something else too, change it there.",
@@ -36,7 +44,7 @@ def plain_report(case: Case) -> bytes:
             element("p", "It is about the account ", told(_shortened(subject.upn)), "."),
             element("p", element("strong", told(_shortened(verdict.summary.text)))),
             _lock(case),
-            *_list("What we know", _known(verdict) or ["We know no more so far."]),
+            *_known(verdict),
             *_done(case),
             *_open(case, verdict),
             *_list("What you can do", _ADVICE),
@@ -50,13 +58,20 @@ def _lock(case: Case) -> Html:
     return box(tone, element("strong", standing))
 
 
-def _known(verdict: Verdict) -> list[str]:
-    """What concerns this person; other people's accounts are not for their paper."""
-    return [claim.text for claim in verdict.claims if claim.topic is not Topic.FOUND]
+def _known(verdict: Verdict) -> Iterable[Html]:
+    """A line for each question. Other people's accounts are not for this person's paper."""
+    yield element("h2", "What we know")
+    lines = []
+    for topic, title in words.TOPICS.items():
+        said = [_shortened(words.sentence(claim)) for claim in verdict.claims if claim.topic is topic]
+        if said and topic is not Topic.FOUND:
+            more = [f"and {len(said) - _FEW} more"] if len(said) > _FEW else []
+            lines.append(element("span", element("strong", f"{title}: "), told("; ".join([*said[:_FEW], *more]))))
+    yield bullets(lines or ["We know no more so far."])
 
 
 def _done(case: Case) -> Iterable[Html]:
-    lines = [each.title for each in _changing(case) if each.state in _GOOD]
+    lines = [_DID.get(each.step_id, each.title) for each in _changing(case) if each.state == State.DONE]
     yield from _list("What we did", lines or ["Nothing is changed yet."])
 
 

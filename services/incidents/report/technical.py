@@ -93,7 +93,7 @@ def _claim(claim: Claim) -> Html:
     lacking = f"Rests on what was not checked: {', '.join(claim.not_evaluated)}" if claim.not_evaluated else ""
     return element(
         "span",
-        told(claim.text),
+        told(words.sentence(claim)),
         joined(element("div", told(line), class_="small") for line in small),
         element("div", element("strong", told(lacking)), class_="small") if lacking else "",
     )
@@ -109,7 +109,7 @@ def _not_checked(case: Case) -> Iterable[Html]:
     if unread:
         items = (element("span", element("strong", told(title)), ": ", told(reason)) for title, reason in unread)
         yield box(
-            "warning", element("strong", "Not checked. Nobody looked here, so nothing here is clean:"), bullets(items)
+            "warning", element("strong", "Not checked. Nobody looked here, and that never means clean:"), bullets(items)
         )
     else:
         yield box("good", "Every check could look.")

@@ -8,9 +8,10 @@ from typing import Any
 from services.approvals import ApprovalState, PlanKind
 from services.incidents.model import Phase
 from services.incidents.report.case import NOT_RUN, PLANNED, Case
+from services.incidents.report.page import when
 from services.incidents.timeline import AuditTag, Entry
 from services.incidents.verdict import Level
-from services.incidents.verdict_case import Topic
+from services.incidents.verdict_case import Claim, Topic
 from services.playbook import BY_ID
 from services.playbook.ledger import EffectState
 from services.playbook.step import Rule, Severity, State
@@ -155,6 +156,11 @@ def event(entry: Entry) -> str:
     """A line of the timeline as a sentence; an event that has no words yet shows under its own name."""
     words = _EVENTS.get(entry.event)
     return words(entry.data) if words else entry.event
+
+
+def sentence(claim: Claim) -> str:
+    """A claim of the verdict with its time, where it ends in one."""
+    return claim.text if claim.at is None else f"{claim.text}: {when(claim.at)}"
 
 
 def short(digest: str) -> str:
