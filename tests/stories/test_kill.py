@@ -80,7 +80,8 @@ async def test_a_lock_survives_a_kill(boundary: Boundary) -> None:
         await bench.until_card(LOCKED, by="alex", where="thread", timeout=40)
         assert is_locked(bench.user("megan"))
         assert len(writes(bench, "megan")) == 3
-        assert len([post for post in bench.posts(by="alex", where="thread") if post.card]) == 1
+        # A late refusal of the click that came twice may stand beside it; there is one headline.
+        assert len([card for card in bench.cards(by="alex", where="thread") if card.has("Opened by")]) == 1
         await bench.bot.stop()
         _the_books_are_right(bench.bot.folder / "data" / "irbot.sqlite")
 
@@ -103,8 +104,7 @@ async def test_the_opening_of_an_incident_survives_a_kill(service: str, method: 
         await bench.bot.restart()
         await bench.until_button("Lock account…", by="alex", where="thread", timeout=30)
         # A card of which nobody knows whether it arrived is posted again: pressing either does the same, once.
-        cards = [post for post in bench.posts(by="alex", where="thread") if post.card]
-        assert len(cards) <= 2
+        assert len([card for card in bench.cards(by="alex", where="thread") if card.has("Opened by")]) <= 2
         await bench.click("Lock account…", by="alex", where="thread")
         await bench.click("Lock now", by="alex", where="thread")
         await bench.until_card(LOCKED, by="alex", where="thread", timeout=30)
