@@ -15,6 +15,7 @@ STEPS = {
     "check-inbox-rules",
     "check-mail-flow",
     "disable-devices",
+    "disable-mail-flow",
     "remove-delegates",
     "remove-forwarding",
     "remove-inbox-rules",
