@@ -2,6 +2,6 @@
 # Further arguments: make test ARGS="-k lock"
 PYTHON ?= python3
 
-.PHONY: demo test drill bench gallery lint
-demo test drill bench gallery lint:
+.PHONY: demo test drill bench score gallery lint
+demo test drill bench score gallery lint:
 	@$(PYTHON) dev.py $@ $(ARGS)

@@ -344,6 +344,13 @@ def _say(text: str) -> None:
     sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
+def score(chosen: argparse.Namespace) -> int:
+    """Plays every story and counts what the investigation finds; 1 when it misses or imagines something."""
+    from benchmarks import recall
+
+    return recall.run(chosen.story)
+
+
 def _words(error: ValueError) -> str:
     """A validation error in one line, without the values that were given: one of them may be a secret."""
     details: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
@@ -381,11 +388,15 @@ def main(arguments: list[str] | None = None) -> int:
     verify = actions.add_parser("verify", help="check that nothing in a report was changed")
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument("--sha256", metavar="SUM", help="the SHA-256 that was noted when the report was made")
+    count = commands.add_parser("score", help=(score.__doc__ or "").partition("\n")[0])
+    count.add_argument("--story", action="append", metavar="ID", help="this story only")
     chosen = parser.parse_args(arguments)
     if chosen.command == "report":
         return report(chosen)
     if chosen.command == "bench":
         return bench(chosen)
+    if chosen.command == "score":
+        return score(chosen)
     if chosen.command == "demo":
         return demo(chosen)
     table: dict[str, Callable[[], int]] = {"run": run, "drill": drill}

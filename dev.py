@@ -31,6 +31,7 @@ COMMANDS = {
     "test": (DEV, [["-m", "pytest"]]),
     "drill": (RUN, [["app.py", "drill"]]),
     "bench": (RUN, [["app.py", "bench"]]),
+    "score": (RUN, [["app.py", "score"]]),
     "gallery": (DEV, [["-m", "tools.gallery"]]),
     "lint": (
         DEV,

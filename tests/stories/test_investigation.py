@@ -1,0 +1,55 @@
+"""Every story from the command to the end of the investigation: all of the intruder's is found, nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+import app
+from benchmarks import recall
+from benchmarks.recall import StoryScore
+from services.microsoft365 import Microsoft365, Tokens
+from services.settings import Settings
+from simulator.stories import STORIES
+from tests.services.playbook.tenancy import unpaced
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting_for_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated tenant throttles nobody here, so that ten stories need not wait for the reports' budget."""
+
+    async def opened(settings: Settings, tokens: Tokens) -> Microsoft365:
+        return unpaced(settings, tokens)
+
+    monkeypatch.setattr(app, "open_microsoft365", opened)
+
+
+@pytest.mark.parametrize("story_id", [story_id for story_id, story in STORIES.items() if story.truth])
+async def test_all_that_the_intruder_did_is_found_and_nothing_else(story_id: str) -> None:
+    score = await recall.play(STORIES[story_id], seconds_of_a_query=0)
+    assert score.expected > 0
+    assert score.missed == ()
+    assert score.false_alarms == ()
+
+
+async def test_a_clean_account_raises_nothing_above_a_note() -> None:
+    score = await recall.play(STORIES["clean"], seconds_of_a_query=0)
+    assert score.false_alarms == ()
+    assert score.blind == ()
+
+
+def test_a_missed_deed_and_a_false_alarm_end_the_command_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def scored(missed: tuple[str, ...], alarms: tuple[str, ...]) -> int:
+        async def play(story: object) -> StoryScore:
+            return StoryScore("guest", 2, missed, alarms, (), 1.0)
+
+        monkeypatch.setattr(recall, "play", play)
+        return recall.run(["guest"])
+
+    assert scored((), ()) == 0
+    assert "Recall 100.0 % (2 of 2), false alarms 0." in capsys.readouterr().out
+    assert scored(("review-activity does not show “files”",), ()) == 1
+    assert "Recall 50.0 % (1 of 2)" in capsys.readouterr().out
+    assert scored((), ("review-sign-ins: Signed in from home",)) == 1
+    assert recall.run(["no-such-story"]) == 2
