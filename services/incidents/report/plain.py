@@ -20,9 +20,9 @@ _WAITING = frozenset({State.RUNNING.value, State.ACCEPTED.value})
 
 # What the lock did, in words that need no explaining.
 _DID = {
-    "block-sign-in": "Nobody can sign in to the account now, so nobody can harm you with it.",
-    "revoke-sessions": "Whoever was signed in is thrown out.",
-    "scramble-password": "The old password does not work any more.",
+    "block-sign-in": "We blocked sign-in to the account.",
+    "revoke-sessions": "We threw out whoever was signed in.",
+    "scramble-password": "We replaced the password by one that nobody knows.",
 }
 
 _ADVICE = (
@@ -63,7 +63,7 @@ def _known(verdict: Verdict) -> Iterable[Html]:
     yield element("h2", "What we know")
     lines = []
     for topic, title in words.TOPICS.items():
-        said = [_shortened(words.sentence(claim)) for claim in verdict.claims if claim.topic is topic]
+        said = [_shortened(words.sentence(claim)).removesuffix(".") for claim in verdict.claims if claim.topic is topic]
         if said and topic is not Topic.FOUND:
             more = [f"and {len(said) - _FEW} more"] if len(said) > _FEW else []
             lines.append(element("span", element("strong", f"{title}: "), told("; ".join([*said[:_FEW], *more]))))

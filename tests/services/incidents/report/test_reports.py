@@ -133,13 +133,13 @@ def test_the_plain_report_stays_a_page() -> None:
 
 def test_the_plain_report_claims_only_what_was_done() -> None:
     said = Reading(plain_report(case())).words
-    assert "Nobody can sign in to the account now" in said
-    assert "Whoever was signed in is thrown out." in said
-    assert "The old password does not work any more." not in said  # it was so already, and nothing was done
+    assert "We blocked sign-in to the account." in said
+    assert "We threw out whoever was signed in." in said
+    assert "We replaced the password" not in said  # it was so already, and nothing was done
     assert "Remove inbox rules" not in said
     said = Reading(plain_report(replace(case(), records=()))).words
     assert "Nothing is changed yet." in said
-    assert "Nobody can sign in" not in said
+    assert "We blocked" not in said
 
 
 def test_the_plain_report_names_no_colleague() -> None:
