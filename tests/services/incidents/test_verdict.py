@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.approvals import plans_to_json
@@ -433,6 +433,7 @@ _FOUND = st.builds(
 )
 
 
+@settings(max_examples=200, deadline=None)
 @given(st.lists(_FOUND, max_size=6), st.sets(st.sampled_from(WANTED)))
 def test_whatever_is_found_nothing_is_claimed_that_no_check_supports(findings: list[Found], blind: set[str]) -> None:
     verdict = Case(tuple(findings), not_made=tuple(blind)).judged()
