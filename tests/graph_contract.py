@@ -37,6 +37,7 @@ _ROLES = frozenset({"RoleManagement.ReadWrite.Directory"})
 # Not in the contract file: checked against the SDK, and against Microsoft's published permissions as written here.
 _BEYOND: Mapping[tuple[str, str], frozenset[str]] = {
     ("POST", "/v1.0/oauth2PermissionGrants"): frozenset({"DelegatedPermissionGrant.ReadWrite.All"}),
+    ("GET", "/v1.0/users/{user-id}/ownedObjects/graph.group"): frozenset({"User.Read.All", "Directory.Read.All"}),
     ("POST", "/v1.0/users/{user-id}/appRoleAssignments"): frozenset({"AppRoleAssignment.ReadWrite.All"}),
     ("POST", "/v1.0/roleManagement/directory/roleAssignments"): _ROLES,
     ("DELETE", "/v1.0/roleManagement/directory/roleAssignments/{unifiedRoleAssignment-id}"): _ROLES,
@@ -47,6 +48,7 @@ _BEYOND: Mapping[tuple[str, str], frozenset[str]] = {
 
 # Calls that the contract file leaves out, each with its reason; the SDK's builders and models alone speak for them.
 OUTSIDE: dict[tuple[str, str], str] = {
+    ("GET", "/v1.0/users/{user-id}/ownedObjects/graph.group"): "who owns a role-assignable group is an administrator",
     ("POST", "/v1.0/oauth2PermissionGrants"): "undo: puts back a grant that was revoked",
     ("POST", "/v1.0/users/{user-id}/appRoleAssignments"): "undo: puts back an assignment that was removed",
 }

@@ -94,7 +94,7 @@ def test_what_the_contract_leaves_out_is_really_left_out_and_known_to_the_sdk(
 ) -> None:
     assert method.lower() not in contract.methods(path)
     concrete = path.removeprefix("/v1.0").replace("{user-id}", "u1")
-    assert list(builders.misses(asked(method, concrete, {}))) == []
+    assert list(builders.misses(asked(method, concrete, None if method == "GET" else {}))) == []
     assert list(builders.misses(asked(method, concrete, {"nonsense": 1}))) != []
 
 

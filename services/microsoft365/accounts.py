@@ -89,12 +89,14 @@ class Roles:
     eligible: tuple[DirectoryRole, ...] | None
     eligible_reason: str | None
     role_assignable_group: bool  # member of a group that roles can be given to
+    owns_role_assignable_group: bool = False  # may make anybody a member of one, themselves as well
 
     @property
     def is_privileged(self) -> bool:
         """Whether a hand on this account is a hand on an administrator. Eligible administrators count."""
         held = (*self.active, *(self.eligible or ()))
-        return self.role_assignable_group or any(role.is_privileged for role in held)
+        through_groups = self.role_assignable_group or self.owns_role_assignable_group
+        return through_groups or any(role.is_privileged for role in held)
 
 
 @dataclass(frozen=True)

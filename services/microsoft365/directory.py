@@ -54,6 +54,7 @@ _SET_PASSWORD = Operation(
 _CHECK_GROUPS = Operation("check-member-groups", ("User.Read.All", "GroupMember.Read.All"))
 _GROUP_MEMBERS = Operation("group-members", ("GroupMember.Read.All",), beside=("User.Read.All",))
 _GROUPS_OF_ACCOUNT = Operation("groups-of-account", ("User.Read.All", "GroupMember.Read.All"))
+_OWNED_GROUPS = Operation("owned-groups", ("User.Read.All",), beside=("GroupMember.Read.All",))
 _OWN_APP = Operation("own-service-principal", ("Application.Read.All",))
 _OWN_APP_ROLES = Operation("own-app-role-assignments", ("Application.Read.All",))
 _ROLE_ASSIGNMENTS = Operation("role-assignments", ("RoleManagement.Read.Directory",))
@@ -71,10 +72,11 @@ NEEDS: Needs = {
     "groups_of": permissions_of(_CHECK_GROUPS),
     "people_in": permissions_of(_GROUP_MEMBERS),
     "app_roles_of": permissions_of(_OWN_APP, _CHECK_GROUPS),
-    "directory_roles": permissions_of(_ROLE_ASSIGNMENTS, _GROUPS_OF_ACCOUNT, _ELIGIBLE_ROLES),
+    "directory_roles": permissions_of(_ROLE_ASSIGNMENTS, _GROUPS_OF_ACCOUNT, _OWNED_GROUPS, _ELIGIBLE_ROLES),
     "organization": permissions_of(_ORGANIZATION),
 }
 
+_GROUP_FIELDS = ("id", "displayName", "isAssignableToRole")
 _GROUPS_AT_ONCE = 20  # Graph takes no more in one checkMemberGroups
 _LONGEST_SOUGHT = 320  # the longest mail address
 _NEAR_ENOUGH = 0.5
@@ -225,11 +227,13 @@ class Directory:
         """The Entra roles that the account holds or may take, itself or through role-assignable groups.
 
         GET /roleManagement/directory/roleAssignments and roleEligibilityScheduleInstances, and
-        /users/{id}/transitiveMemberOf; RoleManagement.Read.Directory, RoleEligibilitySchedule.Read.Directory,
-        User.Read.All and GroupMember.Read.All; read only. Owners of role-assignable groups are not seen.
+        /users/{id}/transitiveMemberOf and ownedObjects; RoleManagement.Read.Directory,
+        RoleEligibilitySchedule.Read.Directory, User.Read.All and GroupMember.Read.All; read only.
         """
-        own, through_groups = await together(
-            self._roles_held(object_id, object_id), self._roles_through_groups(object_id)
+        own, through_groups, owner = await together(
+            self._roles_held(object_id, object_id),
+            self._roles_through_groups(object_id),
+            self._owns_role_assignable_group(object_id),
         )
         held = (own, *through_groups)
         reasons = [each.eligible_reason for each in held if each.eligible is None]
@@ -238,6 +242,7 @@ class Directory:
             eligible=None if reasons else tuple(role for each in held for role in each.eligible or ()),
             eligible_reason=reasons[0] if reasons else None,
             role_assignable_group=bool(through_groups),
+            owns_role_assignable_group=owner,
         )
 
     async def organization(self) -> Organization:
@@ -299,13 +304,14 @@ class Directory:
     async def _role_assignable_groups(self, object_id: str) -> tuple[str, ...]:
         """Groups that carry, or may carry, roles. A group that Graph hides from us may: it is looked at as well."""
         holders = self._graph.client.users.by_user_id(object_id).transitive_member_of
-        request = self._graph.request(Method.GET, holders, select=("id", "displayName", "isAssignableToRole"), top=500)
+        request = self._graph.request(Method.GET, holders, select=_GROUP_FIELDS, top=500)
         items = await self._graph.items(_GROUPS_OF_ACCOUNT, request)
-        return tuple(
-            text(entry, "id")
-            for entry in items.values
-            if kind(entry) == "group" and (flag(entry, "isAssignableToRole") or not text(entry, "displayName"))
-        )
+        return tuple(text(entry, "id") for entry in items.values if kind(entry) == "group" and _may_carry_roles(entry))
+
+    async def _owns_role_assignable_group(self, object_id: str) -> bool:
+        owned = self._graph.client.users.by_user_id(object_id).owned_objects.graph_group
+        items = await self._graph.items(_OWNED_GROUPS, self._graph.request(Method.GET, owned, select=_GROUP_FIELDS))
+        return any(_may_carry_roles(entry) for entry in items.values)
 
     async def _roles_through_groups(self, account: str) -> tuple[Roles, ...]:
         groups = await self._role_assignable_groups(account)
@@ -343,6 +349,10 @@ class Directory:
         )
         items = await self._graph.items(operation, request)
         return tuple(role_from(entry, None if principal == account else principal) for entry in items.values)
+
+
+def _may_carry_roles(group: Json) -> bool:
+    return flag(group, "isAssignableToRole") or not text(group, "displayName")
 
 
 def _exactly(sought: str) -> str:

@@ -231,6 +231,7 @@ def roles_bench(
     own: tuple[str, ...] = (),
     group: tuple[str, ...] = (),
     in_group: bool = False,
+    owned: tuple[dict[str, object], ...] = (),
     eligible: httpx.Response | None = None,
 ) -> None:
     def assignment(template: str, scope: str = "/") -> dict[str, object]:
@@ -248,6 +249,8 @@ def roles_bench(
             }
             admins = {**ordinary, "id": "g1", "displayName": "Admins", "isAssignableToRole": True}
             return page(ordinary, *([admins] if in_group else []))
+        if path.endswith("/ownedObjects/graph.group"):
+            return page(*owned)
         of_group = "'g1'" in request.url.params["$filter"]
         if path.endswith("/roleAssignments"):
             return page(*(assignment(each) for each in (group if of_group else own)))
@@ -279,6 +282,24 @@ async def test_whether_an_account_is_an_administrators(
 ) -> None:
     roles_bench(wire, own=own, in_group=in_group)
     assert (await directory.directory_roles(MEGAN_ID)).is_privileged is privileged
+
+
+@pytest.mark.parametrize(
+    ("group", "privileged"),
+    [
+        ({"displayName": "Admins", "isAssignableToRole": True}, True),
+        ({"displayName": "Football", "isAssignableToRole": None}, False),
+        ({"displayName": None, "isAssignableToRole": None}, True),
+    ],
+    ids=["role-assignable", "ordinary", "hidden from us"],
+)
+async def test_who_owns_a_role_assignable_group_can_make_administrators(
+    wire: GraphBench, directory: Directory, group: dict[str, object], privileged: bool
+) -> None:
+    roles_bench(wire, owned=({"id": "g9", **group},))
+    roles = await directory.directory_roles(MEGAN_ID)
+    assert roles.owns_role_assignable_group is roles.is_privileged is privileged
+    assert not roles.role_assignable_group
 
 
 async def test_eligible_roles_that_cannot_be_read_are_not_none(wire: GraphBench, directory: Directory) -> None:

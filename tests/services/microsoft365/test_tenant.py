@@ -20,6 +20,7 @@ from services.errors import (
     UnknownOutcome,
     UpstreamDown,
 )
+from services.incidents.subjects import recognise
 from services.microsoft365 import GRAPH_NEEDS, Microsoft365, Tokens, open_microsoft365
 from services.microsoft365.accounts import Account
 from services.microsoft365.mailbox import AutomaticReplies
@@ -107,6 +108,15 @@ async def test_an_account_is_locked_and_read_back(sim: Simulator, m365: Microsof
     assert password.reveal() not in repr([entry.to_json() for entry in sim.world.journal])
     await m365.directory.allow_sign_in(megan.id)
     assert (await m365.directory.account(megan.id)).account_enabled
+
+
+async def test_the_owner_of_a_role_assignable_group_is_an_administrator(
+    sim: Simulator, m365: Microsoft365, settings: Settings
+) -> None:
+    joni = await the(m365, "joni")
+    assert not (await recognise(m365, settings, joni.id))[0].privileged
+    sim.world.tenant.group("Exchange Operators").owners.append(joni.id)
+    assert (await recognise(m365, settings, joni.id))[0].privileged
 
 
 async def test_a_synced_account_is_changed_on_premises(m365: Microsoft365) -> None:
