@@ -262,7 +262,7 @@ class HttpReply:
 def _call(http_request: Any, service_url: str) -> _Call:
     """Reads the SDK's request. Raises BadInput where the message is larger than Teams takes."""
     document = json.loads(http_request.data or "{}")
-    text = json.dumps(document, ensure_ascii=False)
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     size = len(text.encode("utf-16-le", "replace"))
     if size > LARGEST_UTF16_BYTES:
         raise BadInput(reason="message-too-large", bytes_utf16=size, limit=LARGEST_UTF16_BYTES)
