@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from services.errors import IRBotError, UpstreamDown
+from services.errors import Ambiguous, Gone, IRBotError, UpstreamDown
 from services.microsoft365.exchange import delegates, folders, mailboxes, unified_audit
 from services.microsoft365.exchange.delegates import Access, SendAs
 from services.microsoft365.exchange.folders import Folder, FolderPermission, Publishing
@@ -108,6 +108,11 @@ async def delegation_of(ctx: Context) -> Delegation:
     names = dict.fromkeys([*(each.user for each in held), *(each.trustee for each in sends)])
     known = {name: who for name, who in (on_behalf or {}).items() if isinstance(who, Recipient)}
     found = await part("people", mailboxes.resolve_recipients(exchange, tuple(names))) if names else {}
+    # A name that leads nowhere is an answer; one that could not be looked up is none.
+    answers = (*(on_behalf or {}).values(), *(found or {}).values())
+    failed = [who for who in answers if isinstance(who, IRBotError) and not isinstance(who, Gone | Ambiguous)]
+    if failed:
+        unread.append(f"people: {explain(failed[0]).what}")
     return Delegation(
         mailbox=mailbox,
         access=held,

@@ -1,0 +1,141 @@
+"""What the intruder left in mail goes, what is the owner's stays, and all of it can come back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from simulator.bench import Bench
+from simulator.config import SimulatorConfig
+from simulator.exchange import exchange_of
+from simulator.exchange.state import Mailbox
+from simulator.stories import STORIES, evicted, harmed
+from simulator.stories.story import Story
+from tests.stories.steps import open_incident
+
+_PATIENCE_SECONDS = 60.0
+_OURS = {
+    "disable-mail-flow",
+    "remove-delegates",
+    "remove-forwarding",
+    "remove-inbox-rules",
+    "remove-mobile-partnerships",
+    "switch-off-mail-protocols",
+}
+_TOLD = [story.id for story in STORIES.values() if any(each.evicted_by in _OURS for each in story.truth)]
+# What every change moves, or what Exchange makes anew.
+_MOVING = {"WhenChanged", "WhenChangedUTC", "LastModifiedBy", "id"}
+
+
+@pytest.mark.parametrize("story_id", _TOLD)
+async def test_what_the_intruder_left_goes_and_the_undo_puts_it_back(story_id: str) -> None:
+    story = STORIES[story_id]
+    async with Bench.start(SimulatorConfig(audit_query_seconds=0, stories=(story_id,))) as bench:
+        before = _picture(bench, story)
+        ours = {each.item for each in story.truth if each.evicted_by in _OURS}
+        assert ours <= set(evicted(story, bench.sim.world))
+
+        await _lock(bench, bench.user(story.account).upn)
+        await bench.until_button("Remove what they left…", by="alex", where="thread", timeout=_PATIENCE_SECONDS)
+        await bench.click("Remove what they left…", by="alex", where="thread")
+        await bench.until_button("Remove what is ticked…", by="alex", where="thread")
+        await bench.click("Remove what is ticked…", by="alex", where="thread")
+        await _decide(bench, "Remove now")
+        await bench.until(
+            lambda: not ours & set(evicted(story, bench.sim.world)), _PATIENCE_SECONDS, "the end of the eviction"
+        )
+        await bench.until_button("Undo…", by="alex", where="thread", timeout=_PATIENCE_SECONDS)
+        assert harmed(story, bench.sim.world) == []
+
+        await bench.click("Undo…", by="alex", where="thread")
+        await bench.until_button("Undo what is ticked…", by="alex", where="thread")
+        await bench.click("Undo what is ticked…", by="alex", where="thread")
+        await _decide(bench, "Undo now")
+        await bench.until(
+            lambda: _picture(bench, story) == before or None, _PATIENCE_SECONDS, "the mailbox as it was before"
+        )
+
+
+async def test_a_clean_account_loses_nothing_of_its_own() -> None:
+    story = STORIES["clean"]
+    async with Bench.start(SimulatorConfig(audit_query_seconds=0, stories=(story.id,))) as bench:
+        await _lock(bench, bench.user(story.account).upn)
+        await bench.until_button("Remove what they left…", by="alex", where="thread", timeout=_PATIENCE_SECONDS)
+        card = await _plan(bench)
+        for title in ("Remove inbox rules", "Remove forwarding", "Remove delegates", "Switch off dangerous mail flow"):
+            assert title not in card
+
+
+async def _plan(bench: Bench) -> list[str]:
+    """The titles of the steps that propose something."""
+    await bench.click("Remove what they left…", by="alex", where="thread")
+    card = await bench.until_button("Remove what is ticked…", by="alex", where="thread")
+    return [str(element.get("label")) for element in card.inputs.values()]
+
+
+async def _lock(bench: Bench, account: str) -> None:
+    await open_incident(bench, account)
+    await bench.click("Lock account…", by="alex", where="thread")
+    await _decide(bench, "Lock now")
+
+
+async def _decide(bench: Bench, title: str) -> None:
+    """The asker confirms, or a second person approves: whichever the rule asks for."""
+
+    async def waiting() -> str | None:
+        for button, by, where in ((title, "alex", "thread"), ("Approve", "adele", "personal")):
+            for shown in bench.cards(by=by, where=where)[:2]:
+                if button in shown.buttons:
+                    return button
+        return None
+
+    button = await bench.until(waiting, _PATIENCE_SECONDS, f"a question that {title!r} or Approve answers")
+    by, where = ("alex", "thread") if button == title else ("adele", "personal")
+    await bench.click(button, by=by, where=where)
+
+
+def _picture(bench: Bench, story: Story) -> str:
+    """The mailbox and the mail flow, without what a thing that is made anew has of its own."""
+    user = bench.user(story.account)
+    exchange = exchange_of(bench.sim.world)
+    held: Mailbox = exchange.mailbox(user.id)
+    flow = exchange.organisation
+    picture: dict[str, Any] = {
+        "rules": sorted(_plain(_without_moving(_visible_and_hidden(user.rules, held))), key=str),
+        "settings": _sorted(held.settings),
+        "replies": user.mailbox_settings,
+        "sweeps": held.sweep_rules,
+        "access": sorted((each.user_id, each.rights) for each in held.full_access),
+        "send-as": sorted((each.user_id, each.rights) for each in held.send_as),
+        "folders": [sorted((each.user_id, each.rights) for each in folder.permissions) for folder in held.folders],
+        "protocols": _sorted(held.cas),
+        "flow": [_without_moving(rows) for rows in (flow.transport_rules, flow.inbound_connectors)],
+    }
+    # A moment may be written with fractions of a second or without.
+    return json.dumps(picture, default=str, sort_keys=True).replace(".0000000", "")
+
+
+def _visible_and_hidden(rules: list[dict[str, Any]], held: Mailbox) -> list[dict[str, Any]]:
+    """What rules do: a hidden one comes back visible, and one without a name with one."""
+    shown = [_deed(rule["displayName"], rule["actions"]) for rule in rules]
+    return shown + [_deed(rule.name, rule.properties) for rule in held.rules]
+
+
+def _deed(name: str, actions: dict[str, Any]) -> dict[str, Any]:
+    named = name if name.strip() else "Restored rule"
+    return {"name": named, "reads": bool(actions.get("markAsRead") or actions.get("MarkAsRead"))}
+
+
+def _without_moving(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key not in _MOVING} for row in rows]
+
+
+def _plain(rows: list[dict[str, Any]]) -> list[str]:
+    return [json.dumps(row, default=str, sort_keys=True) for row in rows]
+
+
+def _sorted(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: sorted(value) if isinstance(value, list) else value for key, value in values.items()}
