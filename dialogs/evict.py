@@ -78,9 +78,12 @@ async def ask_undo(parts: Parts, click: Click) -> Answer:
 
 
 async def look_again(parts: Parts, click: Click) -> Answer:
-    """Starts another round of the investigation."""
+    """Starts another round of the investigation; the button belongs to the round that it ends."""
     await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation)
-    incident = await _incident(parts, click.id, click.nonce)
+    async with parts.database.read() as connection:
+        incident = await store.get(connection, click.id)
+    if not store.same_nonce(str(incident.investigation["nonce"]), click.nonce):
+        raise BadInput(reason="stale-card")
     await parts.preparation.investigate_again(incident.id)
     return await headline(parts, incident.id, click.actor, Permission.ACCOUNT_CONTAIN)
 

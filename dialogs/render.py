@@ -429,7 +429,7 @@ async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[
             buttons.append(
                 Button("Remove what they left…", Verb.EVICT_REVIEW.value, incident.id, incident.nonce, style)
             )
-        buttons.append(Button("Look again", Verb.LOOK_AGAIN.value, incident.id, incident.nonce))
+        buttons.append(Button("Look again", Verb.LOOK_AGAIN.value, incident.id, incident.investigation["nonce"]))
     if (contain or Permission.INCIDENT_READ in may) and incident.investigation.get("done"):
         buttons.insert(0, _what_happened(incident, buttons))
     return tuple(buttons)
