@@ -18,6 +18,7 @@ from tests.stories.steps import open_incident
 
 _PATIENCE_SECONDS = 60.0
 _OURS = {
+    "preserve-mail",
     "disable-mail-flow",
     "remove-delegates",
     "remove-forwarding",
