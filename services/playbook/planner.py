@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +19,8 @@ from services.playbook.ledger import Ledger, RunKind
 from services.playbook.step import Context, Outcome, Plan, State, Step
 from services.posts import Posts
 from services.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class Planner:
@@ -61,34 +65,35 @@ class Planner:
         if run.state is not State.RUNNING:
             return
         self._posts.changed.set()
-        try:
-            async with asyncio.timeout(patience_seconds):
-                plan = await step.plan(ctx)
-        except IRBotError as error:
-            plan = Plan(settled=outcome_of(step, ctx, error, reading=True))
-        except TimeoutError:
-            plan = Plan(settled=Outcome(State.NOT_EVALUATED, "Microsoft 365 did not answer in time."))
+        plan = await _planned(step, ctx, patience_seconds)
         await self._ledger.end(run, plan.settled or Outcome(State.DONE, ""), self._now(), plan.evidence, plan.findings)
         self._posts.changed.set()
 
     async def plans(self, ctx: Context, steps: Sequence[Step]) -> dict[str, Plan]:
         """The plans of the steps; one that could not be drawn up is settled with the reason."""
 
-        async def one(step: Step) -> Plan:
-            try:
-                async with asyncio.timeout(self._settings.call_timeout_seconds * 2):
-                    return await step.plan(ctx)
-            except IRBotError as error:
-                return Plan(settled=outcome_of(step, ctx, error, reading=True))
-            except TimeoutError:
-                return Plan(settled=Outcome(State.NOT_EVALUATED, "Microsoft 365 did not answer in time."))
-
-        drawn = await asyncio.gather(*(one(step) for step in steps))
+        patience = self._settings.call_timeout_seconds * 2
+        drawn = await asyncio.gather(*(_planned(step, ctx, patience) for step in steps))
         return {step.id: plan for step, plan in zip(steps, drawn, strict=True)}
 
     async def proposal(self, kind: PlanKind, ctx: Context, steps: Sequence[Step]) -> dict[str, Any]:
         """The plans of the steps as an incident keeps them."""
         return {"kind": kind.value, "steps": plans_to_json(await self.plans(ctx, steps))}
+
+
+async def _planned(step: Step, ctx: Context, patience_seconds: float) -> Plan:
+    """The step's plan, or one that is settled with the reason why there is none: a fault of one step is its own."""
+    try:
+        async with asyncio.timeout(patience_seconds):
+            return await step.plan(ctx)
+    except IRBotError as error:
+        return Plan(settled=outcome_of(step, ctx, error, reading=True))
+    except TimeoutError:
+        return Plan(settled=Outcome(State.NOT_EVALUATED, "Microsoft 365 did not answer in time."))
+    except Exception:
+        correlation_id = uuid.uuid4().hex[:12]
+        log.exception("step %s could not be planned (correlation %s)", step.id, correlation_id)
+        return Plan(settled=Outcome(State.NOT_EVALUATED, our_fault(correlation_id)))
 
 
 def outcome_of(step: Step, ctx: Context, error: IRBotError, *, reading: bool) -> Outcome:
