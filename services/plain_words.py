@@ -142,6 +142,13 @@ def _missing_permission(error: IRBotError) -> Explanation:
 
 def _missing_role(error: IRBotError) -> Explanation:
     names = _names(error.data.get("roles"))
+    cmdlet = str(error.data.get("cmdlet") or "")
+    if cmdlet:
+        return Explanation(
+            "A right in Exchange is missing",
+            f"Exchange does not let IRBot's app use {_quoted(cmdlet)}.",
+            f"Ask an administrator to give the app the role {names or 'that holds it'}.",
+        )
     what = (
         f"IRBot's app needs the Entra role {names} for this account."
         if names

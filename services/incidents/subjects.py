@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
-from services.errors import IRBotError, MissingLicence
+from services.errors import IRBotError, MissingLicence, MissingPermission
 from services.incidents.model import Subject
 from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account, Roles
@@ -14,6 +14,8 @@ from services.settings import Settings
 from services.together import together
 
 T = TypeVar("T")
+
+_ELIGIBLE = "RoleEligibilitySchedule.Read.Directory"
 
 
 async def recognise(m365: Microsoft365, settings: Settings, object_id: str) -> tuple[Subject, Account]:
@@ -36,7 +38,7 @@ async def recognise(m365: Microsoft365, settings: Settings, object_id: str) -> t
         m365.directory.account(object_id),
         or_unknown("Directory roles", m365.directory.directory_roles(object_id)),
         or_unknown("VIP and break-glass groups", m365.directory.groups_of(object_id, protected_groups)),
-        _purpose(m365, object_id),
+        or_unknown("Kind of mailbox", _purpose(m365, object_id)),
     )
     privileged, active, eligible = _privilege(roles, unknowns)
     return (
@@ -77,15 +79,19 @@ def _privilege(roles: Roles | None, unknowns: list[str]) -> tuple[bool, tuple[st
     # Without the licence for eligible roles there are none; unread for any other reason, there may be some.
     unread = roles.eligible is None and roles.eligible_reason != MissingLicence.code
     if unread:
-        unknowns.append("Eligible roles: they could not be read.")
+        missing = roles.eligible_reason == MissingPermission.code
+        why = explain(MissingPermission(permissions=[_ELIGIBLE])).what if missing else "They could not be read."
+        unknowns.append(f"Eligible roles: {why}")
     active = tuple(sorted({role.name for role in roles.active}))
     eligible = tuple(sorted({role.name for role in roles.eligible or ()}))
     return roles.is_privileged or unread, active, eligible
 
 
 async def _purpose(m365: Microsoft365, object_id: str) -> str | None:
-    # No mailbox, or one that cannot be read, only costs the word "shared"; it changes nothing in how we lock.
+    # No mailbox, or one that gives no answer, only costs the word "shared"; it changes nothing in how we lock.
     try:
         return (await m365.mailbox.settings(object_id)).purpose
+    except MissingPermission:
+        raise  # nobody would ever know
     except IRBotError:
         return None

@@ -155,7 +155,7 @@ async def _blocked_ids(ctx: Context) -> tuple[str, ...]:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """A role that is missing here is about devices, not about this account."""
-    if isinstance(error, MissingRole):
+    if isinstance(error, MissingRole) and "cmdlet" not in error.data:
         return Outcome(
             State.REFUSED,
             "IRBot's app needs the Entra role Cloud Device Administrator to disable devices. Ask an Entra "

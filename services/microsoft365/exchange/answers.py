@@ -205,7 +205,7 @@ def problem(
     if refused.status == 401:
         return AuthBroken(**data, reason="refused-token")
     if "role definition of the current user" in refused.said or refused.exception == "CmdletAccessDeniedException":
-        return MissingRole(roles=[ROLE], **details)
+        return MissingRole(roles=[ROLE], cmdlet=call.cmdlet, **details)
     if refused.status == 403:
         # The service says the same for a cmdlet that our roles do not hold and for one that does not exist.
         return MissingRole(roles=[ROLE], cmdlet=call.cmdlet, **data)

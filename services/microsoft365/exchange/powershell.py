@@ -241,7 +241,7 @@ def _problem(answer: Mapping[str, Any], call: Call) -> IRBotError:
         return MissingRole(roles=[answers.ROLE], cmdlet=call.cmdlet, service=SERVICE, operation=call.cmdlet)
     if exception in _NO_PARAMETER or error_id.startswith(_NO_PARAMETER):
         # The module makes only the parameters that our roles hold.
-        return MissingRole(roles=[answers.ROLE], service=SERVICE, operation=call.cmdlet)
+        return MissingRole(roles=[answers.ROLE], cmdlet=call.cmdlet, service=SERVICE, operation=call.cmdlet)
     message = str(answer.get("message") or "")
     if message.count("|") < 2 <= error_id.count("|"):
         message = error_id

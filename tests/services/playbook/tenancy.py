@@ -13,7 +13,8 @@ import httpx
 from services.incidents.subjects import recognise
 from services.microsoft365 import Microsoft365, Tokens
 from services.microsoft365.budgets import Budgets, Limit
-from services.microsoft365.exchange import backend
+from services.microsoft365.exchange.pace import Pace
+from services.microsoft365.exchange.rest import RestBackend
 from services.microsoft365.graph import Graph
 from services.microsoft365.operations import Row
 from services.playbook.step import Change, Context, Plan, State, Step, Undo
@@ -109,7 +110,8 @@ def unpaced(settings: Settings, tokens: Tokens) -> Microsoft365:
     """Microsoft 365 without waiting for the service's limits, which the simulated one only has when told so."""
     budgets = Budgets({row: Limit(1_000_000, 1) for row in Row})
     http = httpx.AsyncClient(timeout=settings.call_timeout_seconds)
-    return Microsoft365(Graph(settings, tokens, http, budgets=budgets), settings.app_id, backend(settings, tokens))
+    exchange = RestBackend(settings, tokens, pace=Pace(at_once=16, per_second=1_000_000))
+    return Microsoft365(Graph(settings, tokens, http, budgets=budgets), settings.app_id, exchange)
 
 
 @asynccontextmanager
