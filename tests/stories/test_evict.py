@@ -139,4 +139,6 @@ def _plain(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _sorted(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: sorted(value) if isinstance(value, list) else value for key, value in values.items()}
+    """Lists have no order, and an empty text is as good as none."""
+    shown = {key: None if value == "" else value for key, value in values.items()}
+    return {key: sorted(value) if isinstance(value, list) else value for key, value in shown.items()}
