@@ -276,7 +276,7 @@ def _next_after(block: Run, facts: _Facts) -> tuple[str, Tone]:
     if not incident.investigation.get("done"):
         return "The account is locked. IRBot is looking for what the intruder left.", Tone.GOOD
     if _has_changes(plans_from_json(incident.eviction.get("steps", {}))):
-        return "Look at what the intruder left, and remove it.", Tone.ATTENTION
+        return "Look at what IRBot proposes to remove or switch off, and decide.", Tone.ATTENTION
     return "Keep the account locked until it has been checked.", Tone.GOOD
 
 

@@ -13,7 +13,7 @@ import inspect
 import json
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -337,14 +337,58 @@ def _graph_contract(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.fail("Graph requests that do not fit the contract:\n" + "\n".join(wrong), pytrace=False)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+@dataclass
+class Tally:
+    """What all processes of a run saw together."""
+
+    count: int = 0
+    operations: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    wrong: int = 0
+
+    def add(self, count: int, operations: Iterable[str], used: Iterable[str], wrong: int) -> None:
+        self.count += count
+        self.operations.update(operations)
+        self.used.update(used)
+        self.wrong += wrong
+
+
+TALLY = pytest.StashKey[Tally]()
+_PARCEL = "graph-contract"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A helper process hands in what it saw; a run in one process keeps it."""
+    config = session.config
     watch = config.stash[WATCH]
-    if not watch.count:
+    parcel = {
+        "count": watch.count,
+        "operations": sorted(watch.operations),
+        "used": sorted({request.operation.name for request in watch.seen}),
+        "wrong": sum(1 for misses in watch.seen.values() if misses),
+    }
+    output: dict[str, Any] | None = getattr(config, "workeroutput", None)
+    if output is not None:
+        output[_PARCEL] = parcel
+    else:
+        config.stash.setdefault(TALLY, Tally()).add(**parcel)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Takes what a helper process saw; one that crashed saw nothing that could be counted."""
+    parcel = getattr(node, "workeroutput", {}).get(_PARCEL)
+    if parcel is not None:
+        node.config.stash.setdefault(TALLY, Tally()).add(**parcel)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    tally = config.stash.get(TALLY, None)
+    if tally is None or not tally.count:
         return
-    against = "the contract and the SDK" if watch.contract else f"the SDK alone ({CONTRACT.name} is not there)"
-    used = {request.operation for request in watch.seen}
-    bad = sum(1 for misses in watch.seen.values() if misses)
+    against = "the contract and the SDK" if CONTRACT.is_file() else f"the SDK alone ({CONTRACT.name} is not there)"
     terminalreporter.write_line(
-        f"Graph requests: {watch.count} made, {len(watch.operations)} operations of Graph exercised, "
-        f"{len(used)} of {len(declared_operations())} declared; checked against {against}: {bad} do not fit"
+        f"Graph requests: {tally.count} made, {len(tally.operations)} operations of Graph exercised, "
+        f"{len(tally.used)} of {len(declared_operations())} declared; checked against {against}: "
+        f"{tally.wrong} do not fit"
     )
