@@ -251,7 +251,7 @@ async def test_a_role_that_cannot_be_looked_up_is_no_role(asked: tuple[Bench, Ai
         answer = await aim.press()
         assert answer.has("could not look up your roles") or answer.has("Working on it"), answer.text
         # A look-up is tried again before it is given up, which may take longer than the answer may.
-        await bench.until(lambda: len(refusals(log_lines, "role-check-failed")) == number, 20, f"the no to {fault}")  # noqa: B023
+        await bench.until(lambda: len(refusals(log_lines, "role-check-failed")) == number, 60, f"the no to {fault}")  # noqa: B023
         faults.clear()
     await _nothing_happened(bench)
     # What is pressed after the fault is decided afresh.
