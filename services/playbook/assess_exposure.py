@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.listing import Listing
 from services.microsoft365.messages import Message
+from services.playbook.mailbox_reading import has_no_mailbox
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
 from services.together import together
 
@@ -132,7 +133,7 @@ def masked(text: str) -> str:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox holds no mail; its files are another matter."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.NOT_EVALUATED, "The account has no mailbox here, and files were not searched.")
     return None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.playbook.delegate_reading import delegation_of
 from services.playbook.delegate_score import judge
+from services.playbook.mailbox_reading import has_no_mailbox
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
 
 READS = (
@@ -52,7 +53,7 @@ async def plan(ctx: Context) -> Plan:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox lets nobody in."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.DONE, "The account has no mailbox.")
     return None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import auto_replies, mailboxes, sweep_rules
 from services.microsoft365.exchange.auto_replies import AutoReply
 from services.microsoft365.exchange.sweep_rules import SweepRule
 from services.playbook.mail_leaks import reply_reasons, reply_to_json, sweep_reasons
-from services.playbook.mailbox_reading import mailbox_of, own_domains
+from services.playbook.mailbox_reading import has_no_mailbox, mailbox_of, own_domains
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
 from services.together import together
 
@@ -78,7 +78,7 @@ def _sweep(rule: SweepRule, domains: frozenset[str]) -> Finding:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox forwards nothing."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.DONE, "The account has no mailbox.")
     return None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import IRBotError
 from services.incidents.model import Phase
-from services.playbook.mailbox_reading import rules_of
+from services.playbook.mailbox_reading import has_no_mailbox, rules_of
 from services.playbook.rule_score import score
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
 
@@ -44,7 +44,7 @@ async def plan(ctx: Context) -> Plan:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox has no rules."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.DONE, "The account has no mailbox.")
     return None
 

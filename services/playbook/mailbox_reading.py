@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.errors import Gone
 from services.microsoft365.exchange import folders, inbox_rules, mailboxes
 from services.microsoft365.exchange.inbox_rules import InboxRule, InboxRules
 from services.microsoft365.exchange.mailboxes import Mailbox
@@ -34,6 +35,11 @@ class RulesOfMailbox:
 async def mailbox_of(ctx: Context) -> Mailbox:
     """The subject's mailbox, compared with the subject's object id. Raises Gone where there is none."""
     return await mailboxes.find(ctx.m365.exchange, ctx.subject.object_id, ctx.subject.upn)
+
+
+def has_no_mailbox(error: object) -> bool:
+    """Whether a look-up failed only because the account has no mailbox in the cloud."""
+    return isinstance(error, Gone) and error.data.get("reason") == "no-mailbox"
 
 
 async def own_domains(ctx: Context) -> frozenset[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import holds
 from services.microsoft365.exchange.answers import HOLD_LICENCE
 from services.microsoft365.exchange.mailboxes import Hold
-from services.playbook.mailbox_reading import mailbox_of
+from services.playbook.mailbox_reading import has_no_mailbox, mailbox_of
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
 
 _ITEM = "litigation-hold"
@@ -49,7 +49,7 @@ async def verify_put_back(ctx: Context, change: Change) -> bool:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox has no mail to keep."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.ALREADY_SO, "The account has no mailbox.")
     return None
 

@@ -15,7 +15,7 @@ from services.microsoft365.exchange.mailboxes import Mailbox
 from services.playbook.check_delegates import READS
 from services.playbook.delegate_reading import delegation_of
 from services.playbook.delegate_score import judge
-from services.playbook.mailbox_reading import mailbox_of
+from services.playbook.mailbox_reading import has_no_mailbox, mailbox_of
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
 
 
@@ -174,7 +174,7 @@ def _publishing(data: Mapping[str, Any]) -> Publishing:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox lets nobody in."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.ALREADY_SO, "The account has no mailbox.")
     return None
 

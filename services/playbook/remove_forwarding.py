@@ -12,7 +12,7 @@ from services.microsoft365.exchange import auto_replies, mailboxes, sweep_rules
 from services.microsoft365.exchange.mailboxes import Forwarding
 from services.microsoft365.exchange.sweep_rules import SweepRule
 from services.playbook.mail_leaks import reply_from_json, reply_reasons, reply_to_json, sweep_reasons
-from services.playbook.mailbox_reading import mailbox_of, own_domains
+from services.playbook.mailbox_reading import has_no_mailbox, mailbox_of, own_domains
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
 from services.together import together
 
@@ -96,7 +96,7 @@ async def verify_put_back(ctx: Context, change: Change) -> bool:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox forwards nothing."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.ALREADY_SO, "The account has no mailbox.")
     return None
 

@@ -12,7 +12,7 @@ from services.errors import Gone, IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import inbox_rules
 from services.microsoft365.exchange.inbox_rules import InboxRule, RuleRecipient
-from services.playbook.mailbox_reading import mailbox_of, rules_of
+from services.playbook.mailbox_reading import has_no_mailbox, mailbox_of, rules_of
 from services.playbook.rule_score import score
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, Severity, State, Step, Undo
 
@@ -91,7 +91,7 @@ def _does_the_same(rule: InboxRule, wanted: InboxRule) -> bool:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox has no rules."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.ALREADY_SO, "The account has no mailbox.")
     return None
 

@@ -7,7 +7,7 @@ from services.errors import Gone, IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import mobile_devices
 from services.microsoft365.exchange.mobile_devices import MobileDevice
-from services.playbook.mailbox_reading import mailbox_of
+from services.playbook.mailbox_reading import has_no_mailbox, mailbox_of
 from services.playbook.step import Change, Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
 
 _WIPED = ("Wipe", "wipe")
@@ -73,7 +73,7 @@ async def _phone(ctx: Context, change: Change) -> MobileDevice | None:
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """An account without a mailbox has no phones that sync it."""
-    if isinstance(error, Gone) and error.data.get("reason") == "no-mailbox":
+    if has_no_mailbox(error):
         return Outcome(State.ALREADY_SO, "The account has no mailbox.")
     return None
 

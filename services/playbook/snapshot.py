@@ -8,9 +8,10 @@ from collections.abc import Awaitable
 from typing import Any
 
 from services.access import Permission
-from services.errors import Gone, IRBotError, UpstreamDown
+from services.errors import IRBotError, UpstreamDown
 from services.incidents.model import Phase
 from services.plain_words import explain as in_words
+from services.playbook.mailbox_reading import has_no_mailbox
 from services.playbook.step import Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
 
 # The plan of the lock waits for this step: a part that another incident's look-ups hold up is named, not waited for.
@@ -34,7 +35,7 @@ async def plan(ctx: Context) -> Plan:
     kept: dict[str, Any] = {"account": dataclasses.asdict(ctx.account)}
     missing: list[str] = []
     for name, answer in zip(reads, answers, strict=True):
-        if isinstance(answer, Gone) and answer.data.get("reason") == "no-mailbox":
+        if has_no_mailbox(answer):
             kept[name] = None
         elif isinstance(answer, IRBotError):
             missing.append(f"{name} ({in_words(answer).what})")
