@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from services.access import Permission
-from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.playbook.mail_flow_score import READS, evidence_of, mail_flow_of
-from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
+from services.playbook.step import (
+    Context,
+    Finding,
+    NoUndo,
+    Outcome,
+    Plan,
+    Risk,
+    Rule,
+    Severity,
+    State,
+    Step,
+    general_words,
+)
 
 
 async def plan(ctx: Context) -> Plan:
@@ -25,11 +36,6 @@ async def plan(ctx: Context) -> Plan:
     return Plan(settled=outcome, evidence=evidence_of(found), findings=findings)
 
 
-def explain(ctx: Context, error: IRBotError) -> Outcome | None:
-    """The general words fit."""
-    return None
-
-
 STEP = Step(
     id="check-mail-flow",
     seed=(3,),
@@ -46,5 +52,5 @@ STEP = Step(
     plan=plan,
     apply=None,
     verify=None,
-    explain=explain,
+    explain=general_words,
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import Gone
 from services.incidents.model import Phase
 from services.microsoft365.exchange import mail_flow
 from services.microsoft365.exchange.mail_flow import Connector
 from services.playbook.mail_flow_score import READS, mail_flow_of
-from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
+from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo, general_words
 
 _ON, _OFF = "On, for the whole organisation", "Off"
 
@@ -83,11 +83,6 @@ async def _is_on(ctx: Context, change: Change) -> bool | None:
     return states.get(key)
 
 
-def explain(ctx: Context, error: IRBotError) -> Outcome | None:
-    """The general words fit."""
-    return None
-
-
 STEP = Step(
     id="disable-mail-flow",
     seed=(),
@@ -117,5 +112,5 @@ STEP = Step(
     plan=plan,
     apply=apply,
     verify=verify,
-    explain=explain,
+    explain=general_words,
 )

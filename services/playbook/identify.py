@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from services.access import Permission
-from services.errors import IRBotError
 from services.incidents.model import Phase
-from services.playbook.step import Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
+from services.playbook.step import Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step, general_words
 
 
 async def plan(ctx: Context) -> Plan:
@@ -17,11 +16,6 @@ async def plan(ctx: Context) -> Plan:
         reason = f"{kinds}. Not checked: {'; '.join(subject.unknowns)}"
         return Plan(settled=Outcome(State.NOT_EVALUATED, reason), evidence=evidence)
     return Plan(settled=Outcome(State.DONE, f"{kinds}."), evidence=evidence)
-
-
-def explain(ctx: Context, error: IRBotError) -> Outcome | None:
-    """The general words fit."""
-    return None
 
 
 STEP = Step(
@@ -46,5 +40,5 @@ STEP = Step(
     plan=plan,
     apply=None,
     verify=None,
-    explain=explain,
+    explain=general_words,
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import Gone
 from services.incidents.model import Phase
 from services.microsoft365.consents import App, AppRoleAssignment, Grant
-from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
+from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo, general_words
 from services.together import together
 
 GIVEN, TAKEN = "Agreed to", "Taken back"
@@ -232,11 +232,6 @@ async def verify_put_back(ctx: Context, change: Change) -> bool:
     )
 
 
-def explain(ctx: Context, error: IRBotError) -> Outcome | None:
-    """The general words fit."""
-    return None
-
-
 STEP = Step(
     id="revoke-app-consents",
     seed=(),
@@ -264,5 +259,5 @@ STEP = Step(
     plan=plan,
     apply=apply,
     verify=verify,
-    explain=explain,
+    explain=general_words,
 )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from services.access import Permission
-from services.errors import IRBotError
 from services.incidents.model import Phase
-from services.playbook.step import Change, Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
+from services.playbook.step import Change, Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step, general_words
 
 
 async def plan(ctx: Context) -> Plan:
@@ -39,11 +38,6 @@ async def verify(ctx: Context, change: Change) -> bool:
     return since is not None and since.isoformat() != change.seen
 
 
-def explain(ctx: Context, error: IRBotError) -> Outcome | None:
-    """The general words fit."""
-    return None
-
-
 STEP = Step(
     id="revoke-sessions",
     seed=(),
@@ -60,5 +54,5 @@ STEP = Step(
     plan=plan,
     apply=apply,
     verify=verify,
-    explain=explain,
+    explain=general_words,
 )

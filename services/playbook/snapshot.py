@@ -12,7 +12,7 @@ from services.errors import IRBotError, UpstreamDown
 from services.incidents.model import Phase
 from services.plain_words import explain as in_words
 from services.playbook.mailbox_reading import has_no_mailbox
-from services.playbook.step import Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
+from services.playbook.step import Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step, general_words
 
 # The plan of the lock waits for this step: a part that another incident's look-ups hold up is named, not waited for.
 _PART_SECONDS = 8.0
@@ -65,11 +65,6 @@ def _plain(value: Any) -> Any:
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
 
 
-def explain(ctx: Context, error: IRBotError) -> Outcome | None:
-    """The general words fit."""
-    return None
-
-
 STEP = Step(
     id="snapshot",
     seed=(),
@@ -94,5 +89,5 @@ STEP = Step(
     plan=plan,
     apply=None,
     verify=None,
-    explain=explain,
+    explain=general_words,
 )

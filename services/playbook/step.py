@@ -205,6 +205,11 @@ class Undo:
     verify: Callable[[Context, Change], Awaitable[bool]]
 
 
+def general_words(ctx: Context, error: IRBotError) -> Outcome | None:
+    """For a step without words of its own for a refusal: the runner's fit."""
+    return None
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of the playbook. Every field is asked for, so that forgetting one is an error at import.
