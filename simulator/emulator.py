@@ -402,7 +402,7 @@ def _read(file: Path) -> str:
 def _environment() -> dict[str, str]:
     """Our environment without what could mislead the emulator; it opens no browser and calls nobody."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_KEPT_FROM_IT)}
-    return {**kept, "BROWSER": "none", "APPLICATION_INSIGHTS_NO_STATSBEAT": "1"}
+    return {**kept, "TEAMSAPPTESTER_BROWSER": "none", "APPLICATION_INSIGHTS_NO_STATSBEAT": "1"}
 
 
 def _last_lines(text: str, count: int = 3) -> str:

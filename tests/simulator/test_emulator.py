@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -14,7 +15,7 @@ from aiohttp import web
 
 from simulator.channel.teams import Teams, teams_of
 from simulator.config import SimulatorConfig
-from simulator.emulator import Emulator, EmulatorFailed, Window, _environment, free_port, window_for
+from simulator.emulator import Emulator, EmulatorFailed, Window, _environment, free_port, node, window_for
 from simulator.world import World
 from tests.machine import need_emulator
 
@@ -119,6 +120,20 @@ async def test_a_refused_configuration_gives_the_emulators_own_reason(teams: Tea
     refused = replace(window_for(teams, "alex"), tenant_id=None)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(EmulatorFailed, match=r"Alex Wilber stopped: .*tenantId.*must be string"):
         await start(refused, endpoint, 56150)
+
+
+async def test_a_machine_that_cannot_open_a_browser_is_good_enough(
+    teams: Teams, endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_emulator()
+    (tmp_path / "node").symlink_to(node())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    emulator = await start(window_for(teams, "alex"), endpoint, 56250)
+    try:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(emulator.ended(), 1)
+    finally:
+        await emulator.stop()
 
 
 async def test_an_emulator_that_is_killed_is_noticed(teams: Teams, endpoint: str) -> None:
