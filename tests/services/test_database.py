@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from services.database import Database, migrate, sync_url, tables
+from services.database.schema import metadata
 from tests.postgres import Cluster
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -29,7 +30,7 @@ def _differences(url: str) -> list[object]:
     try:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
-            return list(compare_metadata(context, tables.metadata))
+            return list(compare_metadata(context, metadata))
     finally:
         engine.dispose()
 

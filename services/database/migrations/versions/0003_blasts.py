@@ -1,0 +1,10 @@
+"""Message blasts: the frozen audience, one row per recipient, receipts and answers."""
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""

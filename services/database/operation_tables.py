@@ -1,0 +1,1 @@
+"""What administrators set and stop from Teams. Times as in `tables.py`."""

@@ -1,0 +1,1 @@
+"""Risks and alerts that were seen, and the rules for them. Times as in `tables.py`."""
