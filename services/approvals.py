@@ -49,6 +49,7 @@ class PlanKind(StrEnum):
     FAILED = "failed"
     LOCK = "lock"
     NONE = "none"
+    STEPS = "steps"
     UNDO = "undo"
 
 

@@ -136,6 +136,7 @@ class Settings(BaseSettings):
     verify_patience_seconds: float = Field(default=120, ge=0)
     check_timeout_seconds: float = Field(default=180, gt=0)  # one check of the investigation
     look_back_days: float = Field(default=10, gt=0, le=30)  # how far back the investigation looks
+    task_reminder_hours: float = Field(default=24, gt=0)  # how long a human task may stay open before a reminder
     log_level: str = "INFO"
 
     @model_validator(mode="before")

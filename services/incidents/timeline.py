@@ -39,11 +39,17 @@ class AuditTag(StrEnum):
     EFFECT_SUCCEEDED = "effect:succeeded"
     EFFECT_UNKNOWN = "effect:unknown"
     EVIDENCE_KEPT = "evidence:kept"
+    INCIDENT_CLOSED = "incident:closed"
     INCIDENT_OPENED = "incident:opened"
+    INCIDENT_REOPENED = "incident:reopened"
     PLAN_PROPOSED = "plan:proposed"
     STEP_ENDED = "step:ended"
     STEP_STARTED = "step:started"
     SUBJECT_RECOGNISED = "subject:recognised"
+    TASK_ASKED = "task:asked"
+    TASK_DONE = "task:done"
+    TASK_REMINDED = "task:reminded"
+    TASK_WAIVED = "task:waived"
 
 
 @dataclass(frozen=True)

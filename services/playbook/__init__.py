@@ -1,4 +1,4 @@
-"""The playbook: every step, in the order in which a run goes through them."""
+"""The playbook: every step, human task and guided step, in the order in which a run goes through them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from services.playbook import (
     switch_off_mail_protocols,
     trace_sent_mail,
 )
-from services.playbook.step import Step
+from services.playbook.step import Entry, Guided, HumanTask, Step
 
-STEPS: tuple[Step, ...] = (
+PLAYBOOK: tuple[Entry, ...] = (
     identify.STEP,
     snapshot.STEP,
     block_sign_in.STEP,
@@ -63,4 +63,9 @@ STEPS: tuple[Step, ...] = (
     assess_exposure.STEP,
 )
 
+STEPS: tuple[Step, ...] = tuple(entry for entry in PLAYBOOK if isinstance(entry, Step))
+TASKS: tuple[HumanTask, ...] = tuple(entry for entry in PLAYBOOK if isinstance(entry, HumanTask))
+GUIDED: tuple[Guided, ...] = tuple(entry for entry in PLAYBOOK if isinstance(entry, Guided))
+
 BY_ID: Mapping[str, Step] = {step.id: step for step in STEPS}
+ENTRY_BY_ID: Mapping[str, Entry] = {entry.id: entry for entry in PLAYBOOK}

@@ -52,6 +52,7 @@ class RunKind(StrEnum):
     """What a run does with its step."""
 
     APPLY = "apply"
+    GUIDED = "guided"  # what came of a conversation or a human task: no effects of its own
     READ = "read"
     UNDO = "undo"
 

@@ -1,4 +1,4 @@
-"""What a playbook step is: one frozen declaration and at most four functions."""
+"""What the playbook is made of: steps (one frozen declaration, at most four functions), human tasks, guided steps."""
 
 from __future__ import annotations
 
@@ -242,3 +242,40 @@ class Step:
             raise ValueError(f"{self.id}: a step that changes something needs apply and verify, and no other has them")
         if reads_only != (self.approval is Rule.NONE):
             raise ValueError(f"{self.id}: only a step that changes nothing runs without approval")
+
+
+@dataclass(frozen=True)
+class HumanTask:
+    """What no software can do. A person ticks it off; name and time are kept."""
+
+    id: str
+    seed: tuple[int, ...]
+    phase: Phase
+    title: str
+    why: str
+    instructions: tuple[str, ...]
+    may_run: Permission
+
+    def __post_init__(self) -> None:
+        if not self.instructions:
+            raise ValueError(f"{self.id}: a task that nobody explains is none")
+
+
+@dataclass(frozen=True)
+class Guided:
+    """A step that is a conversation of its own. `opens` is the verb of the button that begins it.
+
+    How the conversation ends is recorded as a run of this id (`services/playbook/guided.py`).
+    """
+
+    id: str
+    seed: tuple[int, ...]
+    phase: Phase
+    title: str
+    why: str
+    opens: str
+    needs: tuple[str, ...]
+    may_run: Permission
+
+
+Entry = Step | HumanTask | Guided
