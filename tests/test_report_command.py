@@ -51,7 +51,7 @@ def made(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Path, str]:
 def test_a_report_is_made_and_verified(made: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
     out, fingerprint = made
     assert irbot.main(["report", "verify", str(out), "--sha256", fingerprint]) == 0
-    assert "IR-0001: 12 files and 2 lines of the timeline fit each other." in capsys.readouterr().out
+    assert "IR-0001: 14 files and 2 lines of the timeline fit each other." in capsys.readouterr().out
     assert irbot.main(["report", "verify", str(out)]) == 0
     assert fingerprint in capsys.readouterr().out
 

@@ -10,6 +10,7 @@ from datetime import UTC
 from typing import BinaryIO
 
 from services.incidents.report.case import Case
+from services.incidents.report.pdf import as_pdf
 from services.incidents.report.plain import plain_report
 from services.incidents.report.tables import (
     approvals_json,
@@ -46,8 +47,9 @@ def write_bundle(case: Case, into: BinaryIO) -> None:
 
 
 def _files(case: Case) -> Iterator[tuple[str, bytes]]:
-    yield "technical-report.html", technical_report(case)
-    yield "plain-report.html", plain_report(case)
+    for name, page in (("technical-report", technical_report(case)), ("plain-report", plain_report(case))):
+        yield f"{name}.html", page
+        yield f"{name}.pdf", as_pdf(page)
     yield TIMELINE, as_json(timeline_json(case))
     yield "findings.json", as_json(findings_json(case))
     yield "steps.json", as_json(steps_json(case))

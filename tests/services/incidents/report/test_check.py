@@ -48,7 +48,9 @@ def _faults(folder: Path, content: bytes, fingerprint: str | None = None) -> tup
 def test_the_bundle_has_this_structure() -> None:
     assert NAMES == (
         "technical-report.html",
+        "technical-report.pdf",
         "plain-report.html",
+        "plain-report.pdf",
         "timeline.json",
         "findings.json",
         "steps.json",
