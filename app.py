@@ -20,11 +20,12 @@ import sqlalchemy as sa
 from aiohttp import web
 
 import bot.server
+from bot.files import FileUploads
 from bot.messenger import Messenger
 from dialogs.commands import incident_number
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
-from dialogs.turn import Answer, Arrival, Click, Message
+from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message
 from dialogs.turns import JOB, Turns
 from services import logs
 from services.access import Access
@@ -35,9 +36,11 @@ from services.durable import Durable
 from services.errors import Conflict, NotFound, UpstreamDown
 from services.incidents import store
 from services.incidents.report.check import check_bundle
+from services.incidents.report.delivery import DELIVER, OFFER, Deliveries
 from services.incidents.report.make import make_bundle
 from services.incidents.report.page import visible
 from services.incidents.report.technical import broken
+from services.mailing import Mailing
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
 from services.people import People
@@ -94,7 +97,8 @@ class Application:
         posts = Posts(database)
         approvals = Approvals(database, access, posts, settings, self.rules, now)
         requests = Requests(database, now)
-        ledger = Ledger(database, await asyncio.to_thread(Vault.open, settings))
+        vault = await asyncio.to_thread(Vault.open, settings)
+        ledger = Ledger(database, vault)
         planner = Planner(m365=m365, settings=settings, ledger=ledger, posts=posts, steps=STEPS, now=now)
         preparation = Preparation(
             database=database,
@@ -118,6 +122,18 @@ class Application:
             ledger=ledger,
             now=now,
         )
+        mailing = Mailing(database=database, m365=m365, settings=settings, durable=durable, now=now)
+        people = People(database, now)
+        deliveries = Deliveries(
+            database=database,
+            access=access,
+            people=people,
+            channel=self.messenger,
+            uploads=FileUploads(settings.file_hosts, settings.ca_file),
+            vault=vault,
+            durable=durable,
+            now=now,
+        )
         self.parts = Parts(
             settings=settings,
             database=database,
@@ -129,9 +145,11 @@ class Application:
             preparation=preparation,
             runner=runner,
             posts=posts,
-            people=People(database, now),
+            people=people,
             channel=self.messenger,
+            mailing=mailing,
             requests=requests,
+            deliveries=deliveries,
             steps=STEPS,
             now=now,
         )
@@ -151,10 +169,14 @@ class Application:
             give_up=preparation.investigation_gave_up,
         )
         durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
+        durable.register(OFFER, deliveries.offer, pending=deliveries.pending_offers, give_up=deliveries.gave_up)
+        durable.register(DELIVER, deliveries.deliver, pending=deliveries.pending_deliveries, give_up=deliveries.gave_up)
         at_the_end.push_async_callback(self.publisher.close)
         at_the_end.push_async_callback(durable.close)
         await durable.launch()
         await self.publisher.start()
+        at_the_end.push_async_callback(mailing.close)
+        await mailing.start()
         clockwork = Clockwork()
         at_the_end.push_async_callback(clockwork.close)
         clockwork.every(_EXPIRY_SECONDS, "approvals", approvals.expire_due)
@@ -184,6 +206,10 @@ class Application:
     async def on_click(self, click: Click) -> Answer:
         """See `bot.handler.Handler`."""
         return await self._open_turns().on_click(click)
+
+    async def on_file_answer(self, answer: FileAnswer) -> None:
+        """See `bot.handler.Handler`."""
+        await self._open_turns().on_file_answer(answer)
 
     async def on_arrival(self, arrival: Arrival) -> None:
         """See `bot.handler.Handler`."""

@@ -11,6 +11,8 @@ from services.approvals import Approvals, RuleBook
 from services.channel import Channel
 from services.database import Database
 from services.durable import Durable
+from services.incidents.report.delivery import Deliveries
+from services.mailing import Mailing
 from services.microsoft365 import Microsoft365
 from services.people import People
 from services.playbook.preparation import Preparation
@@ -37,6 +39,8 @@ class Parts:
     posts: Posts
     people: People
     channel: Channel
+    mailing: Mailing
     requests: Requests
+    deliveries: Deliveries
     steps: Sequence[Step]
     now: Callable[[], datetime]

@@ -311,7 +311,35 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "No licence is free, the person's usage location is missing, or a group decides over it.",
         "Ask a licence administrator to look.",
     ),
+    "licence-not-removed": Explanation(
+        "Licence not removed",
+        "The account does not have this licence, or has it through a group.",
+        "Ask a licence administrator to look.",
+    ),
     "locked": Explanation("Try again", "Something else is changing this right now.", "Wait a minute, then try again."),
+    "mail-may-still-turn-up": Explanation(
+        "Not yet",
+        "This mail may still turn up in Sent Items, so it was not sent again.",
+        "Wait a few minutes, then try again.",
+    ),
+    "mail-not-unknown": Explanation(
+        "Nothing to send again", "It is known by now what became of this mail.", "Look at the newest card."
+    ),
+    "mail-sender-is-subject": Explanation(
+        "Mail cannot be sent",
+        "The mailbox that IRBot sends from belongs to an account with an open incident.",
+        "Ask an administrator to set another mailbox (IRBOT_MAIL_FROM).",
+    ),
+    "mail-sender-not-found": Explanation(
+        "Mail cannot be sent",
+        "The mailbox that IRBot is to send from was not found.",
+        "Ask an administrator to check IRBOT_MAIL_FROM.",
+    ),
+    "mail-sender-not-set": Explanation(
+        "Mail cannot be sent",
+        "No mailbox is set for IRBot to send from.",
+        "Ask an administrator to set one (IRBOT_MAIL_FROM).",
+    ),
     "method-cannot-be-removed": Explanation(
         "Cannot be removed", "Microsoft does not let this way to sign in be removed.", "Do it by hand in Entra."
     ),
@@ -398,6 +426,9 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     "no-user": Explanation("Who?", "I need to know which account.", _WRITE_ONE),
     "not-a-user": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
     "not-an-account": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
+    "not-an-address": Explanation(
+        "Not an address", "That does not look like one mail address.", "Write it like “megan@contoso.com”."
+    ),
     "not-an-incident": Explanation(
         "Not an incident", "That does not look like an incident.", "Write its number, such as “status IR-0007”."
     ),

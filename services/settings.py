@@ -6,6 +6,7 @@ An unknown `IRBOT_` name stops the start: a typo must not silently leave a safet
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -14,6 +15,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _PREFIX = "IRBOT_"
+_MAILBOX = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 
 
 def _split(value: object) -> object:
@@ -77,6 +79,13 @@ _SERVICE_URLS: dict[Cloud, tuple[str, ...]] = {
     Cloud.CHINA: ("https://smba.partner.infra.teams.microsoft.cn/", "https://smba.infra.teams.microsoftonline.cn/"),
 }
 
+_FILE_HOSTS: dict[Cloud, tuple[str, ...]] = {
+    Cloud.GLOBAL: (".sharepoint.com",),
+    Cloud.GCC_HIGH: (".sharepoint.us",),
+    Cloud.DOD: (".sharepoint-mil.us",),
+    Cloud.CHINA: (".sharepoint.cn",),
+}
+
 
 class Settings(BaseSettings):
     """All settings, with units in the names. Lists are comma-separated."""
@@ -101,6 +110,7 @@ class Settings(BaseSettings):
     bot_issuer: str = ""
     bot_scope: str = ""
     service_urls: Names = ()  # prefixes that the bot may answer to
+    file_hosts: Names = ()  # where files may be uploaded: ends of host names (".sharepoint.com") or whole URLs
     ca_file: Path | None = None  # an extra certificate authority to trust
 
     # Where we are
@@ -130,6 +140,9 @@ class Settings(BaseSettings):
     allow_loosening: Names = ()  # step ids whose rule may be loosened
     approval_minutes: float = Field(default=30, gt=0)
 
+    # Mail to the outside, and to partners
+    mail_from: str = ""  # the mailbox that IRBot sends from: object id or address; empty: IRBot sends no mail
+
     # Patience
     answer_seconds: float = Field(default=1.2, gt=0, le=5)
     call_timeout_seconds: float = Field(default=30, gt=0)
@@ -146,6 +159,7 @@ class Settings(BaseSettings):
         for name, url in _BASES[cloud].items():
             values[name] = values.get(name) or url
         values["service_urls"] = values.get("service_urls") or _SERVICE_URLS[cloud]
+        values["file_hosts"] = values.get("file_hosts") or _FILE_HOSTS[cloud]
         return values
 
     @model_validator(mode="after")
@@ -162,6 +176,12 @@ class Settings(BaseSettings):
         kind = self.database_url.get_secret_value().partition(":")[0].partition("+")[0]
         if kind not in {"", "postgresql", "sqlite"}:
             raise ValueError("IRBOT_DATABASE_URL begins with sqlite:/// or postgresql://")
+        return self
+
+    @model_validator(mode="after")
+    def _the_sender_is_one_mailbox(self) -> Self:
+        if self.mail_from and not _MAILBOX.fullmatch(self.mail_from):
+            raise ValueError("IRBOT_MAIL_FROM is the object id or the address of one mailbox")
         return self
 
     @property

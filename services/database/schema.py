@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from services.database import blast_tables, bulk_tables, operation_tables, tables, task_tables, trigger_tables
+from services.database import (
+    blast_tables,
+    bulk_tables,
+    mail_tables,
+    operation_tables,
+    tables,
+    task_tables,
+    trigger_tables,
+)
 
-MODULES = (tables, blast_tables, bulk_tables, operation_tables, task_tables, trigger_tables)
+MODULES = (tables, blast_tables, bulk_tables, mail_tables, operation_tables, task_tables, trigger_tables)
 metadata = tables.metadata

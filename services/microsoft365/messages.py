@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,12 +35,14 @@ NEEDS: Needs = {
     "move": permissions_of(_MOVE),
     "purge": permissions_of(_PURGE),
     "send": permissions_of(_SEND),
-    "was_sent": permissions_of(_READ),
+    "sent_marks": permissions_of(_READ),
+    "reports": permissions_of(_SEARCH),
     "remediate": permissions_of(_REMEDIATE),
 }
 
 MARK_HEADER = "x-irbot-message"
 _PAGE = 100
+_MESSAGE_IDS = re.compile(r"<[^<>\s]+>")
 _FIELDS = (
     "id",
     "subject",
@@ -66,6 +69,23 @@ class Message:
     sent_at: datetime | None
     message_id: str
     has_attachments: bool
+
+
+@dataclass(frozen=True)
+class SentMarks:
+    """Internet message ids by the marks that their mails were sent with. Not `complete`: there is more."""
+
+    found: Mapping[str, str]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """A mail server's report about mail that it did not deliver. `about` are the message ids that it answers to."""
+
+    at: datetime | None
+    about: tuple[str, ...]
+    text: str
 
 
 class Messages:
@@ -137,9 +157,9 @@ class Messages:
         await self._graph.call(_PURGE, request, mailbox=object_id)
 
     async def send(self, sender_id: str, recipients: Sequence[str], subject: str, html: str, *, mark: str) -> None:
-        """Hands a mail to Exchange for sending. `mark` is unique and finds it in Sent Items: see `was_sent`.
+        """Hands a mail to Exchange for sending. `mark` is unique and finds it in Sent Items: see `sent_marks`.
 
-        POST /users/{id}/sendMail; Mail.Send; every call sends: after an unknown outcome ask `was_sent`.
+        POST /users/{id}/sendMail; Mail.Send; every call sends: after an unknown outcome ask `sent_marks`.
         """
         message: Json = {
             "subject": subject,
@@ -152,8 +172,8 @@ class Messages:
         request = self._graph.request(Method.POST, where, body={"Message": message, "SaveToSentItems": True})
         await self._graph.call(_SEND, request, mailbox=sender_id)
 
-    async def was_sent(self, sender_id: str, mark: str, since: datetime, limit: int = 200) -> bool | None:
-        """Whether Sent Items holds the mail with this mark; None where there is more than was looked at.
+    async def sent_marks(self, sender_id: str, since: datetime, until: datetime, limit: int) -> SentMarks:
+        """The marks of the mails that Sent Items holds from these minutes.
 
         GET /users/{id}/mailFolders/sentitems/messages; Mail.ReadBasic.All; read only.
         """
@@ -161,17 +181,37 @@ class Messages:
         request = self._graph.request(
             Method.GET,
             where,
-            filter=f"sentDateTime ge {instant(since)}",
+            filter=f"sentDateTime ge {instant(since)} and sentDateTime le {instant(until)}",
             orderby=("sentDateTime desc",),
-            select=("id", "internetMessageHeaders"),
+            select=("id", "internetMessageId", "internetMessageHeaders"),
             top=_PAGE,
         )
         items = await self._graph.items(_READ, request, limit=limit, mailbox=sender_id)
-        for entry in items.values:
-            for header in objects(entry, "internetMessageHeaders"):
-                if text(header, "name").casefold() == MARK_HEADER and text(header, "value") == mark:
-                    return True
-        return False if items.complete else None
+        found = {
+            text(header, "value"): text(entry, "internetMessageId")
+            for entry in items.values
+            for header in objects(entry, "internetMessageHeaders")
+            if text(header, "name").casefold() == MARK_HEADER
+        }
+        return SentMarks(found, items.complete)
+
+    async def reports(self, object_id: str, since: datetime, limit: int) -> Listing[Report]:
+        """What mail servers have reported to this mailbox since then, oldest first: mail that was not delivered.
+
+        GET /users/{id}/mailFolders/inbox/messages; Mail.Read; read only.
+        """
+        where = self._graph.client.users.by_user_id(object_id).mail_folders.by_mail_folder_id("inbox").messages
+        request = self._graph.request(
+            Method.GET,
+            where,
+            filter=f"receivedDateTime ge {instant(since)}",
+            orderby=("receivedDateTime asc",),
+            select=("id", "subject", "receivedDateTime", "internetMessageHeaders", "body"),
+            top=_PAGE,
+            headers={"Prefer": 'outlook.body-content-type="text"'},
+        )
+        items = await self._graph.items(_SEARCH, request, limit=limit, mailbox=object_id)
+        return Listing(tuple(report for entry in items.values if (report := _report_from(entry))), items.complete)
 
     async def remediate(self, name: str, mails: Sequence[tuple[str, str]]) -> str:
         """Asks Defender to pull delivered mail out of mailboxes, softly. `mails`: network message ids and recipients.
@@ -214,6 +254,20 @@ def _message_from(entry: Mapping[str, Any]) -> Message:
         sent_at=moment(entry, "sentDateTime"),
         message_id=text(entry, "internetMessageId"),
         has_attachments=flag(entry, "hasAttachments") is True,
+    )
+
+
+def _report_from(entry: Mapping[str, Any]) -> Report | None:
+    """None for ordinary mail. Exchange marks its own reports; others follow the standard for delivery reports."""
+    headers = {text(each, "name").casefold(): text(each, "value") for each in objects(entry, "internetMessageHeaders")}
+    standard = "report-type=delivery-status" in headers.get("content-type", "").replace('"', "").casefold()
+    if not standard and "x-ms-exchange-message-is-ndr" not in headers:
+        return None
+    about = _MESSAGE_IDS.findall(f"{headers.get('in-reply-to', '')} {headers.get('references', '')}")
+    return Report(
+        at=moment(entry, "receivedDateTime"),
+        about=tuple(dict.fromkeys(about)),
+        text=f"{text(entry, 'subject')}\n{text(child(entry, 'body'), 'content')}",
     )
 
 

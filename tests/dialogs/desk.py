@@ -11,6 +11,7 @@ from services.channel import Actor, Card, Conversation, ConversationKind
 from services.database import Database
 from services.durable import Durable
 from services.incidents import store
+from services.mailing import Mailing
 from services.people import People
 from services.posts import PostKind
 from services.requests import Requests
@@ -86,6 +87,13 @@ class DialogDesk:
             posts=bench.posts,
             people=People(database, bench.clock),
             channel=cast("Any", channel),
+            mailing=Mailing(
+                database=database,
+                m365=bench.m365.typed,
+                settings=chosen,
+                durable=cast("Durable", bench.durable),
+                now=bench.clock,
+            ),
             requests=Requests(database, bench.clock),
             steps=bench.steps,
             now=bench.clock,

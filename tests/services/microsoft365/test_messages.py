@@ -6,10 +6,11 @@ import httpx
 import pytest
 
 from services.errors import UnknownOutcome
-from services.microsoft365.messages import MARK_HEADER, Messages
+from services.microsoft365.messages import MARK_HEADER, Messages, SentMarks
 from tests.services.microsoft365.graph_bench import BASE, EMPTY, GraphBench, error, page
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
+UNTIL = datetime(2026, 11, 25, tzinfo=UTC)
 ACCEPTED = httpx.Response(202)
 
 
@@ -74,14 +75,39 @@ async def test_a_mail_is_sent_with_a_mark_and_never_twice(wire: GraphBench, mess
     assert len(wire.requests) == 2
 
 
-@pytest.mark.parametrize(("mark", "more", "sent"), [("k-1", False, True), ("k-9", False, False), ("k-9", True, None)])
-async def test_whether_a_mail_was_sent_is_known_or_said_to_be_unknown(
-    wire: GraphBench, messages: Messages, mark: str, more: bool, sent: bool | None
+@pytest.mark.parametrize("more", [False, True])
+async def test_what_was_sent_is_found_by_its_mark(wire: GraphBench, messages: Messages, more: bool) -> None:
+    headers = [{"name": MARK_HEADER.upper(), "value": "k-1"}, {"name": "X-Other", "value": "k-2"}]
+    entry = {"id": "m1", "internetMessageId": "<1@contoso.com>", "internetMessageHeaders": headers}
+    wire.replies = [page(entry, next_link=f"{BASE}/v1.0/users/s1/messages?$skip=1" if more else None)]
+    marks = await messages.sent_marks("s1", SINCE, UNTIL, limit=1)
+    assert marks == SentMarks({"k-1": "<1@contoso.com>"}, complete=not more)
+    assert wire.last.url.params["$filter"].endswith(" and sentDateTime le 2026-11-25T00:00:00Z")
+
+
+def report(**headers: str) -> dict[str, object]:
+    named = [{"name": name.replace("_", "-"), "value": value} for name, value in headers.items()]
+    body = {"contentType": "text", "content": "550 5.1.1"}
+    return {"id": "r1", "subject": "Undeliverable", "internetMessageHeaders": named, "body": body}
+
+
+@pytest.mark.parametrize(
+    ("entry", "about"),
+    [
+        (report(X_MS_Exchange_Message_Is_Ndr="", In_Reply_To="<1@x>"), ("<1@x>",)),
+        (report(Content_Type='multipart/report; report-type="delivery-status"', References="<1@x> <2@x>"), None),
+        (report(Content_Type="text/plain", In_Reply_To="<1@x>", Auto_Submitted="auto-replied"), ()),
+        ({"id": "r1"}, ()),
+    ],
+)
+async def test_a_report_is_told_from_ordinary_mail(
+    wire: GraphBench, messages: Messages, entry: dict[str, object], about: tuple[str, ...] | None
 ) -> None:
-    entry = {"id": "m1", "internetMessageHeaders": [{"name": MARK_HEADER.upper(), "value": "k-1"}]}
-    link = f"{BASE}/v1.0/users/s1/messages?$skip=1" if more else None
-    wire.replies = [page(entry, next_link=link)]
-    assert await messages.was_sent("s1", mark, SINCE, limit=1) is sent
+    wire.replies = [page(entry)]
+    reports = await messages.reports("s1", SINCE, 10)
+    expected = ("<1@x>", "<2@x>") if about is None else about
+    assert [each for one in reports for each in one.about] == list(expected)
+    assert "text" in wire.last.headers["Prefer"]
 
 
 async def test_delivered_mail_is_pulled_back_by_defender(wire: GraphBench, messages: Messages) -> None:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from services.errors import Gone
+from services.errors import Gone, IRBotError
 from services.microsoft365.exchange import protocols
 from services.microsoft365.exchange.mailboxes import Mailbox
-from services.microsoft365.exchange.protocols import OpenMailbox, Plan, Protocol
+from services.microsoft365.exchange.protocols import Plan, Protocol
 from services.microsoft365.exchange.rest import RestBackend
 from simulator.exchange import Exchange
+from simulator.faults import Fault, Kind
 from simulator.server import Simulator
 
 
@@ -40,30 +41,37 @@ async def test_an_explicit_yes_to_smtp_auth_is_told_from_no_opinion(
     assert (await protocols.read(exchange, megan)).smtp_auth is True
 
 
-async def test_every_mailbox_is_listed_and_many_are_closed_ten_at_a_time(
-    exchange: RestBackend, tenant: Exchange, sim: Simulator
+async def test_every_mailbox_is_listed_and_one_of_many_is_closed_and_put_back(
+    exchange: RestBackend, tenant: Exchange
 ) -> None:
     tenant.mailbox("lynne").cas["SmtpClientAuthenticationDisabled"] = False
-    listed = await protocols.list_all(exchange)
-    assert listed.complete
-    assert len(listed.mailboxes) == sum(1 for _ in tenant.mailboxes())
-    outcomes = await protocols.close_many(exchange, listed.mailboxes, smtp_auth_too=True)
-    assert set(outcomes.values()) == {None}
-    assert all(not box.cas["ImapEnabled"] and not box.cas["PopEnabled"] for box in tenant.mailboxes())
-    batches = sim.world.journal.entries(service="exchange", path=r"\$batch$")
-    assert len(batches) == -(-len(listed.mailboxes) // 10)
+    listed = [box async for page in protocols.each_page(exchange) for box in page]
+    assert len(listed) == sum(1 for _ in tenant.mailboxes())
+    lynne = next(box for box in listed if box.object_id == tenant.mailbox("lynne").object_id)
+    closed = {"imap": False, "pop": False, "smtp_auth": False}
+    assert await protocols.set_one(exchange, lynne.guid, closed) is True
+    assert await protocols.set_one(exchange, lynne.guid, closed) is False
+    now = await protocols.read_one(exchange, lynne.guid)
+    assert (now.imap, now.pop, now.smtp_auth) == (False, False, False)
+    await protocols.set_one(exchange, lynne.guid, {"imap": True, "pop": True, "smtp_auth": True})
+    assert await protocols.read_one(exchange, lynne.guid) == lynne
+    await protocols.set_one(exchange, lynne.guid, {"smtp_auth": None})
+    assert tenant.mailbox("lynne").cas["SmtpClientAuthenticationDisabled"] is None
 
-    assert set((await protocols.restore_many(exchange, listed.mailboxes)).values()) == {None}
-    assert await protocols.list_all(exchange) == listed
+
+async def test_a_list_that_breaks_off_is_an_error_and_not_a_short_list(exchange: RestBackend, sim: Simulator) -> None:
+    fault = Fault(kind=Kind.STATUS, service="cmdlet", method="POST", path="^/Get-CASMailbox", status=400, code="Broken")
+    sim.world.faults.add(fault)
+    with pytest.raises(IRBotError):
+        [page async for page in protocols.each_page(exchange)]
 
 
-async def test_one_mailbox_that_vanished_does_not_stop_the_others(exchange: RestBackend, tenant: Exchange) -> None:
-    listed = (await protocols.list_all(exchange)).mailboxes[:12]
-    ghost = OpenMailbox("ghost", "00000000-0000-4000-8000-000000000000", "ghost@contoso.com", True, True, None)
-    outcomes = await protocols.close_many(exchange, (ghost, *listed))
-    assert isinstance(outcomes.pop("ghost"), Gone)
-    assert set(outcomes.values()) == {None}
-    assert len(outcomes) == 12
+async def test_a_mailbox_that_vanished_is_gone(exchange: RestBackend) -> None:
+    ghost = "00000000-0000-4000-8000-000000000000"
+    with pytest.raises(Gone):
+        await protocols.read_one(exchange, ghost)
+    with pytest.raises(Gone):
+        await protocols.set_one(exchange, ghost, {"imap": False})
 
 
 async def test_plans_for_new_mailboxes_can_be_closed(exchange: RestBackend) -> None:
