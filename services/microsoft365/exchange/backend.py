@@ -5,7 +5,7 @@ Every call is checked here before it leaves: a cmdlet whose identity is empty ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -68,6 +68,7 @@ class Call:
     select: tuple[str, ...] = ()
     max_rows: int | None = None
     timeout_seconds: float | None = None
+    background: bool = False  # one of very many: goes behind everything else
 
     @property
     def reads(self) -> bool:
@@ -95,8 +96,13 @@ class ExchangeBackend(Protocol):
         select: Sequence[str] = (),
         max_rows: int | None = None,
         timeout_seconds: float | None = None,
+        background: bool = False,
     ) -> Result:
         """Runs one cmdlet and reads all its pages. A write that was sent and not answered raises UnknownOutcome."""
+        ...
+
+    def pages(self, call: Call) -> AsyncIterator[Result]:
+        """Reads page after page, so that a long answer is never in memory as a whole. Breaks off with an error."""
         ...
 
     async def invoke_many(self, calls: Sequence[Call]) -> list[Result | IRBotError]:
@@ -153,6 +159,7 @@ def checked(
     select: Sequence[str] = (),
     max_rows: int | None = None,
     timeout_seconds: float | None = None,
+    background: bool = False,
 ) -> Call:
     """A call that names its target. Raises Bug where it could reach more than it names."""
     given = dict(parameters)
@@ -168,7 +175,7 @@ def checked(
         raise Bug(service=SERVICE, operation=cmdlet, reason="no-identity")
     if cmdlet.startswith(_ASKS_BACK):
         given.setdefault("Confirm", False)
-    return Call(cmdlet, given, anchor, tuple(select), max_rows, timeout_seconds)
+    return Call(cmdlet, given, anchor, tuple(select), max_rows, timeout_seconds, background)
 
 
 def _names(parameter: str, value: Parameter) -> bool:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ class PowerShellBackend:
         select: Sequence[str] = (),
         max_rows: int | None = None,
         timeout_seconds: float | None = None,
+        background: bool = False,
     ) -> Result:
         """Keeps `ExchangeBackend.invoke`. The module routes by itself: the anchor is not used."""
         call = checked(
@@ -81,8 +82,13 @@ class PowerShellBackend:
             select=select,
             max_rows=max_rows,
             timeout_seconds=timeout_seconds,
+            background=background,
         )
         return await self._run(call)
+
+    async def pages(self, call: Call) -> AsyncIterator[Result]:
+        """Keeps `ExchangeBackend.pages`; the module gives everything at once."""
+        yield await self._run(call)
 
     async def invoke_many(self, calls: Sequence[Call]) -> list[Result | IRBotError]:
         """Keeps `ExchangeBackend.invoke_many`, one after another."""

@@ -5,14 +5,21 @@ Switching a protocol off does not end open sessions, and may take an hour to rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.errors import IRBotError
+from services.errors import Conflict, UpstreamDown
 from services.microsoft365.exchange import values
 from services.microsoft365.exchange.answers import changed_nothing
-from services.microsoft365.exchange.backend import ORGANISATION, ExchangeBackend, Parameter, Record, checked
+from services.microsoft365.exchange.backend import (
+    ORGANISATION,
+    SERVICE,
+    ExchangeBackend,
+    Parameter,
+    Record,
+    checked,
+)
 from services.microsoft365.exchange.mailboxes import Mailbox, only, own
 from services.microsoft365.exchange.operations import Effect, operation
 
@@ -33,6 +40,8 @@ class Protocol(StrEnum):
 
 
 _SMTP_AUTH = "SmtpClientAuthenticationDisabled"
+_OF_MANY = {"imap": Protocol.IMAP, "pop": Protocol.POP}
+_PAGE_SECONDS = 300.0
 _LISTED = (
     "PrimarySmtpAddress",
     "ExternalDirectoryObjectId",
@@ -63,14 +72,6 @@ class OpenMailbox:
     imap: bool
     pop: bool
     smtp_auth: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenMailboxes:
-    """The listing; not `complete` where some mailboxes may be missing."""
-
-    mailboxes: tuple[OpenMailbox, ...]
-    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,49 +119,49 @@ async def restore(exchange: ExchangeBackend, mailbox: Mailbox, before: Protocols
     )
 
 
-@operation("Get-CASMailbox", effect=Effect.READ)
-async def list_all(exchange: ExchangeBackend) -> OpenMailboxes:
-    """Every mailbox with its IMAP, POP and SMTP AUTH state: slow in a large organisation."""
-    result = await exchange.invoke(
-        "Get-CASMailbox", {"ResultSize": "Unlimited"}, anchor=ORGANISATION, select=_LISTED, timeout_seconds=300.0
+async def each_page(exchange: ExchangeBackend) -> AsyncIterator[tuple[OpenMailbox, ...]]:
+    """Every mailbox of the organisation, a thousand at a time: Get-CASMailbox, read only, minutes in a large one.
+
+    Raises UpstreamDown where the list breaks off: what is missing from it must not count as closed.
+    """
+    everybody: dict[str, Parameter] = {"ResultSize": "Unlimited"}
+    call = checked(
+        "Get-CASMailbox",
+        everybody,
+        anchor=ORGANISATION,
+        select=_LISTED,
+        timeout_seconds=_PAGE_SECONDS,
+        background=True,
     )
-    return OpenMailboxes(tuple(_open_mailbox(row) for row in result.records), result.complete)
+    async for page in exchange.pages(call):
+        if not page.complete:
+            raise UpstreamDown(service=SERVICE, operation="Get-CASMailbox", reason="list-not-whole")
+        yield tuple(_open_mailbox(row) for row in page.records)
+
+
+@operation("Get-CASMailbox", effect=Effect.READ)
+async def read_one(exchange: ExchangeBackend, guid: str) -> OpenMailbox:
+    """One of many mailboxes, by its GUID; behind everything else that asks Exchange."""
+    result = await exchange.invoke(
+        "Get-CASMailbox", {"Identity": guid}, anchor=ORGANISATION, select=_LISTED, background=True
+    )
+    found = _open_mailbox(only(result, "mailbox", guid))
+    if found.guid.lower() != guid.lower():
+        raise Conflict(service=SERVICE, operation="Get-CASMailbox", reason="other-mailbox-answered")
+    return found
 
 
 @operation("Set-CASMailbox", effect=Effect.REPEATABLE)
-async def close_many(
-    exchange: ExchangeBackend, mailboxes: Sequence[OpenMailbox], *, smtp_auth_too: bool = False
-) -> dict[str, IRBotError | None]:
-    """Switches IMAP and POP off for many, ten at a time; by object id what went wrong, None where nothing did."""
-    parameters: dict[str, Parameter] = {Protocol.IMAP.value: False, Protocol.POP.value: False}
-    if smtp_auth_too:
-        parameters[_SMTP_AUTH] = True
-    return await _many(exchange, [(mailbox, parameters) for mailbox in mailboxes])
-
-
-@operation("Set-CASMailbox", effect=Effect.REPEATABLE)
-async def restore_many(exchange: ExchangeBackend, before: Sequence[OpenMailbox]) -> dict[str, IRBotError | None]:
-    """Puts the recorded state of many mailboxes back."""
-    work: list[tuple[OpenMailbox, dict[str, Parameter]]] = []
-    for mailbox in before:
-        smtp_off = None if mailbox.smtp_auth is None else not mailbox.smtp_auth
-        switches: dict[str, Parameter] = {Protocol.IMAP.value: mailbox.imap, Protocol.POP.value: mailbox.pop}
-        work.append((mailbox, switches | {_SMTP_AUTH: smtp_off}))
-    return await _many(exchange, work)
-
-
-async def _many(
-    exchange: ExchangeBackend, work: Sequence[tuple[OpenMailbox, Mapping[str, Parameter]]]
-) -> dict[str, IRBotError | None]:
-    calls = [
-        checked("Set-CASMailbox", {"Identity": mailbox.guid, **parameters}, anchor=ORGANISATION)
-        for mailbox, parameters in work
-    ]
-    results = await exchange.invoke_many(calls)
-    return {
-        mailbox.object_id: result if isinstance(result, IRBotError) else None
-        for (mailbox, _), result in zip(work, results, strict=True)
-    }
+async def set_one(exchange: ExchangeBackend, guid: str, switches: Mapping[str, bool | None]) -> bool:
+    """Sets `imap`, `pop` and `smtp_auth` of one of many mailboxes as given; False where all was so already."""
+    parameters: dict[str, Parameter] = {"Identity": guid}
+    for name, on in switches.items():
+        if name == "smtp_auth":
+            parameters[_SMTP_AUTH] = None if on is None else not on
+        else:
+            parameters[_OF_MANY[name].value] = on
+    result = await exchange.invoke("Set-CASMailbox", parameters, anchor=ORGANISATION, background=True)
+    return not changed_nothing(result.warnings)
 
 
 @operation("Get-CASMailboxPlan", effect=Effect.READ)

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn, Protocol
 from urllib.parse import quote, urlsplit
@@ -86,6 +86,7 @@ class RestBackend:
         select: Sequence[str] = (),
         max_rows: int | None = None,
         timeout_seconds: float | None = None,
+        background: bool = False,
     ) -> Result:
         """Keeps `ExchangeBackend.invoke`."""
         call = checked(
@@ -95,8 +96,26 @@ class RestBackend:
             select=select,
             max_rows=max_rows,
             timeout_seconds=timeout_seconds,
+            background=background,
         )
         return await self._read(call)
+
+    async def pages(self, call: Call) -> AsyncIterator[Result]:
+        """Keeps `ExchangeBackend.pages`. A page link that went stale ends the reading: whoever reads begins again."""
+        headers = {"client-request-id": str(uuid.uuid4())}
+        url: str | None = self._url(call)
+        followed: set[str] = set()
+        while url is not None:
+            try:
+                page = await self._page(url, call, headers)
+            except answers.PageExpired:
+                raise UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="pages-expire") from None
+            url = None if page.next_link is None else self._own(page.next_link, call)
+            again = url is not None and url in followed
+            yield Result(page.records, page.warnings, not (page.errors or again or answers.says_more(page.warnings)))
+            if again:
+                return
+            followed.add(url or "")
 
     async def invoke_many(self, calls: Sequence[Call]) -> list[Result | IRBotError]:
         """Keeps `ExchangeBackend.invoke_many`, ten to a request."""
@@ -185,7 +204,7 @@ class RestBackend:
         retry_after = wire.seconds_of(answer.headers.get("Retry-After"))
         error = answers.problem(refused, call, retry_after=retry_after, request_id=answer.headers.get("request-id"))
         if isinstance(error, Throttled):
-            self._pace.pause(min(wire.LONGEST_PAUSE_SECONDS, error.retry_after or 1.0))
+            self._pace.pause(min(wire.LONGEST_PAUSE_SECONDS, error.retry_after or 1.0), refused=True)
         return error
 
     async def _send(self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call) -> wire.Answer:
@@ -195,7 +214,7 @@ class RestBackend:
         sent = self._headers(call, token) | dict(headers)
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8")
         loop = asyncio.get_running_loop()
-        async with self._pace.turn(call.cmdlet):
+        async with self._pace.background() if call.background else self._pace.turn(call.cmdlet):
             started = loop.time()
             status: int | str = "no answer"
             try:
@@ -290,7 +309,7 @@ class RestBackend:
         async with self._building:
             if self._client is None:
                 trust = await asyncio.to_thread(trusted_authorities, self._settings.ca_file)
-                limits = httpx.Limits(max_connections=10, max_keepalive_connections=10, keepalive_expiry=60.0)
+                limits = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=60.0)
                 self._client = httpx.AsyncClient(verify=trust, limits=limits, follow_redirects=False)
             return self._client
 
