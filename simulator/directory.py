@@ -78,6 +78,10 @@ class People(MutableMapping[str, "User"]):
         """Those who exist already: the others are as the seed made them."""
         return iter(list(self._made.values()))
 
+    def glimpse(self, object_id: str) -> dict[str, Any] | None:
+        """What somebody whom nobody has looked at is found by; None for everybody else."""
+        return self._names[object_id]() if object_id in self._waiting else None
+
     @property
     def unseen(self) -> int:
         """How many nobody has looked at yet: ordinary, licensed people all of them."""

@@ -17,9 +17,9 @@ from simulator.clock import Clock, parse_stamp
 from simulator.exchange import errors
 from simulator.exchange.defaults import new_junk, new_message_configuration, new_organisation
 from simulator.exchange.paging import Pages
-from simulator.exchange.state import Mailbox, MailContact, Organisation, new_cas, new_folders, new_settings
+from simulator.exchange.state import Mailbox, MailContact, Organisation, Record, new_cas, new_folders, new_settings
 from simulator.ids import guid
-from simulator.tenant import Tenant, User
+from simulator.tenant import DirectoryObject, Tenant, User
 
 # Licences that hold Exchange, and what their mailboxes may do. Hold and archive come with the larger plan.
 _ENTERPRISE = frozenset({"SPE_E3", "SPE_E5", "ENTERPRISEPACK", "ENTERPRISEPREMIUM", "EXCHANGEENTERPRISE"})
@@ -51,6 +51,19 @@ class AuditSession:
     position: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CasView:
+    """The client protocols of a mailbox, which costs next to nothing where nobody has looked at its owner."""
+
+    owner: DirectoryObject
+    alias: str
+    address: str
+    guid: UUID
+    kind: str
+    cas: Record
+    mailbox: Mailbox | None
+
+
 @dataclass(slots=True)
 class _Index:
     people: int
@@ -72,6 +85,7 @@ class Exchange:
         self.trace_times: list[datetime] = []
         self.running = 0
         self._mailboxes: dict[str, Mailbox] = {}
+        self._cas_changes: dict[str, Record] = {}  # by object id: what was set on mailboxes that are not made yet
         self._guids: dict[str, str] = {}
         self._index: _Index | None = None
 
@@ -112,6 +126,46 @@ class Exchange:
             if found is not None:
                 yield found
 
+    def cas_views(self) -> Iterator[CasView]:
+        """The protocols of every mailbox, one at a time; nobody comes into being for it."""
+        for object_id in list(self.tenant.users):
+            if (view := self._cas_view(object_id)) is not None:
+                yield view
+
+    def need_cas_view(self, identity: Any) -> CasView:
+        """The protocols of the one mailbox that an identity names, or the service's own error."""
+        object_id = self._owner_of(str(identity).lower())
+        view = None if object_id is None else self._cas_view(object_id)
+        return view or self._seen_cas_view(self.need_mailbox(identity))
+
+    def keep_cas(self, view: CasView, changed: Record) -> None:
+        """Remembers what was set on a mailbox that is not made yet; one that exists has it already."""
+        if view.mailbox is None:
+            self._cas_changes.setdefault(view.owner.id, {}).update(changed)
+
+    def _cas_view(self, object_id: str) -> CasView | None:
+        names = None if object_id in self._mailboxes else self.tenant.users.glimpse(object_id)
+        if names is None:
+            mailbox = self.mailbox_of(object_id)
+            return None if mailbox is None else self._seen_cas_view(mailbox)
+        if not (_ENTERPRISE | _STANDARD) & self.tenant.licences:
+            return None
+        return CasView(
+            owner=DirectoryObject({"id": object_id, "displayName": names["displayName"]}),
+            alias=str(names["mailNickname"]),
+            address=str(names["mail"]),
+            guid=UUID(guid(self.seed, f"mailbox:{object_id}")),
+            kind="UserMailbox",
+            cas=new_cas() | self._cas_changes.get(object_id, {}),
+            mailbox=None,
+        )
+
+    def _seen_cas_view(self, mailbox: Mailbox) -> CasView:
+        user = self.user(mailbox)
+        return CasView(
+            user, mailbox.alias, self.primary_address(user), mailbox.guid, mailbox.kind, mailbox.cas, mailbox
+        )
+
     def used_mailboxes(self) -> list[Mailbox]:
         """Those that somebody has asked for: only they can have more than a new mailbox has."""
         return list(self._mailboxes.values())
@@ -132,7 +186,7 @@ class Exchange:
             kind="SharedMailbox" if user.mailbox == "shared" else "UserMailbox",
             locale=locale,
             settings=settings,
-            cas=new_cas(),
+            cas=new_cas() | self._cas_changes.pop(user.id, {}),
             capabilities=capabilities,
             when_created=parse_stamp(str(user.properties["createdDateTime"])),
             junk=new_junk(),
@@ -160,15 +214,19 @@ class Exchange:
         return {name.lower() for name in names if name}
 
     def _by_guid(self, name: str) -> User | None:
-        """The owner of a mailbox by either of its GUIDs, which are the seed's and so need no look at anybody."""
+        """The owner of a mailbox by either of its GUIDs."""
+        object_id = self._owner_of(name)
+        return None if object_id is None else self.tenant.users[object_id]
+
+    def _owner_of(self, name: str) -> str | None:
+        """The object id behind either GUID of a mailbox, which are the seed's and so need no look at anybody."""
         if len(self._guids) != 2 * len(self.tenant.users):
             self._guids = {
                 guid(self.seed, f"{kind}:{object_id}"): object_id
                 for object_id in self.tenant.users
                 for kind in ("exchange", "mailbox")
             }
-        object_id = self._guids.get(name)
-        return None if object_id is None else self.tenant.users[object_id]
+        return self._guids.get(name)
 
     def _directly(self, name: str) -> User | None:
         """Who has this id, principal name, alias or address: without looking at the whole organisation."""

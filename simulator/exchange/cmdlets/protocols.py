@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 from simulator.exchange import errors, opath
 from simulator.exchange.cmdlets.call import Call, Rows, apply, find, handles
-from simulator.exchange.state import Mailbox, Record
+from simulator.exchange.service import CasView
+from simulator.exchange.state import Record
 
 
-def cas_row(call: Call, mailbox: Mailbox) -> Record:
+def cas_row(view: CasView) -> Record:
     """Everything that Get-CASMailbox shows."""
-    user = call.exchange.user(mailbox)
     return {
-        "Identity": mailbox.alias,
-        "Name": mailbox.alias,
-        "DisplayName": user.display_name,
-        "PrimarySmtpAddress": call.exchange.primary_address(user),
-        "ExternalDirectoryObjectId": user.id,
-        "Guid": mailbox.guid,
-        **mailbox.cas,
-        "HasActiveSyncDevicePartnership": bool(mailbox.devices),
+        "Identity": view.alias,
+        "Name": view.alias,
+        "DisplayName": view.owner.display_name,
+        "PrimarySmtpAddress": view.address,
+        "ExternalDirectoryObjectId": view.owner.id,
+        "Guid": view.guid,
+        **view.cas,
+        "HasActiveSyncDevicePartnership": view.mailbox is not None and bool(view.mailbox.devices),
         "ServerName": "db8pr04mb0123",
     }
 
@@ -29,17 +29,17 @@ def cas_row(call: Call, mailbox: Mailbox) -> Record:
 def get_cas_mailbox(call: Call) -> Rows:
     """One mailbox, or all of them."""
     if call.get("Identity"):
-        return [cas_row(call, call.mailbox())]
+        return [cas_row(call.exchange.need_cas_view(call.get("Identity")))]
     return _all(call)
 
 
 def _all(call: Call) -> Iterator[Record]:
     kinds = call.get("RecipientTypeDetails")
     fits = opath.compile_filter(call.get("Filter"))
-    for mailbox in call.exchange.mailboxes():
-        if kinds and mailbox.kind not in kinds:
+    for view in call.exchange.cas_views():
+        if kinds and view.kind not in kinds:
             continue
-        row = cas_row(call, mailbox)
+        row = cas_row(view)
         if fits(row):
             yield row
 
@@ -47,12 +47,13 @@ def _all(call: Call) -> Iterator[Record]:
 @handles("Set-CASMailbox")
 def set_cas_mailbox(call: Call) -> Rows:
     """One mailbox at a time; nothing to change is a warning."""
-    mailbox = call.mailbox()
-    changed = apply(call, mailbox.cas)
+    view = call.exchange.need_cas_view(call.get("Identity"))
+    changed = apply(call, view.cas)
     if not changed:
-        call.unchanged(mailbox.alias)
+        call.unchanged(view.alias)
+    call.exchange.keep_cas(view, {name: after for name, (_, after) in changed.items()})
     for name, (before, after) in changed.items():
-        call.exchange.note(mailbox, call.cmdlet, name, before, after, call.by)
+        call.exchange.tenant.note(view.owner, call.cmdlet, name, before, after, call.by)
     return []
 
 
