@@ -37,6 +37,7 @@ class Records:
     mail: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))  # by user id; parentFolderId
     purged: list[Json] = field(default_factory=list)
     managed_devices: dict[str, Json] = field(default_factory=dict)
+    devices_off: set[str] = field(default_factory=set)  # managed devices that are switched off and answer nothing
     detected_apps: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))  # by managed device
     protection_states: dict[str, Json] = field(default_factory=dict)
     compliance_states: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
@@ -47,6 +48,8 @@ class Records:
     identity_accounts: dict[str, Json] = field(default_factory=dict)
     on_premises_actions: list[Json] = field(default_factory=list)
     remediations: list[Json] = field(default_factory=list)
+    handed_over: defaultdict[str, list[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(list))
+    undeliverable: dict[str, str] = field(default_factory=dict)  # outside address → what its mail server answers
     secure_scores: list[Json] = field(default_factory=list)
     score_profiles: dict[str, Json] = field(default_factory=dict)
     access_policies: dict[str, Json] = field(default_factory=dict)
@@ -234,6 +237,8 @@ def ordinary(records: Records, people: int, now: datetime, guid: Callable[[str],
                 "minimumLifetimeInMinutes": 60,
                 "maximumLifetimeInMinutes": 480,
                 "isUsableOnce": False,
+                "defaultLength": 8,
+                "includeTargets": [{"id": "all_users", "targetType": "group", "isRegistrationRequired": False}],
             },
         ],
     }
@@ -285,7 +290,7 @@ def _scores(records: Records, people: int, now: datetime, guid: Callable[[str], 
             "deprecated": False,
             "actionType": "Config",
             "actionUrl": "https://security.microsoft.com/securescore",
-            "remediation": f"To do: {title[0].lower()}{title[1:]}.",
+            "remediation": f"<p>To do: {title[0].lower()}{title[1:]}.</p><br/><p>Start with a pilot &amp; go on.</p>",
             "remediationImpact": "People may have to sign in again.",
             "threats": ["Account Breach"],
             "controlStateUpdates": [],

@@ -12,7 +12,7 @@ from services.errors import Bug
 from services.microsoft365.graph import Graph, Json
 from services.microsoft365.graph_errors import PREMIUM, refusal
 from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
-from services.microsoft365.reading import child, flag, objects, text, texts
+from services.microsoft365.reading import child, flag, number, objects, text, texts
 
 _READ_DEFAULTS = Operation("security-defaults", ("Policy.Read.All",))
 _SET_DEFAULTS = Operation(
@@ -33,8 +33,16 @@ _SET_ACCESS = Operation(
     Effect.REPEATABLE,
     licence=PREMIUM,
 )
+_DELETE_ACCESS = Operation(
+    "delete-access-policy",
+    ("Policy.Read.All", "Policy.ReadWrite.ConditionalAccess"),
+    Row.PROTECTION,
+    Effect.REPEATABLE,
+    licence=PREMIUM,
+)
 _NAMED_LOCATIONS = Operation("named-locations", ("Policy.Read.All",), Row.PROTECTION, licence=PREMIUM)
 _READ_CONSENT = Operation("consent-by-users", ("Policy.Read.All",))
+_READ_METHODS = Operation("authentication-methods-policy", ("Policy.Read.All",))
 _SET_MFA = Operation("set-per-user-mfa", ("Policy.ReadWrite.AuthenticationMethod",), Row.REPORTS, Effect.REPEATABLE)
 
 NEEDS: Needs = {
@@ -43,12 +51,29 @@ NEEDS: Needs = {
     "access_policies": permissions_of(_READ_ACCESS),
     "create_access_policy": permissions_of(_CREATE_ACCESS),
     "set_access_policy_state": permissions_of(_SET_ACCESS),
+    "delete_access_policy": permissions_of(_DELETE_ACCESS),
     "trusted_networks": permissions_of(_NAMED_LOCATIONS),
     "users_may_consent": permissions_of(_READ_CONSENT),
+    "access_passes": permissions_of(_READ_METHODS),
     "set_per_user_mfa": permissions_of(_SET_MFA),
 }
 
+ENABLED = "enabled"
+ALL_USERS = "all_users"
 REPORT_ONLY = "enabledForReportingButNotEnforced"
+_NARROWING = (
+    "authenticationFlows",
+    "clientApplications",
+    "devices",
+    "insiderRiskLevels",
+    "locations",
+    "platforms",
+    "servicePrincipalRiskLevels",
+    "signInRiskLevels",
+    "userRiskLevels",
+)
+_PASS = "TemporaryAccessPass"  # noqa: S105  # the name of a policy
+_USUAL_PASS_MINUTES = 60
 _CONSENT = "managePermissionGrantsForSelf"
 
 
@@ -72,6 +97,44 @@ class AccessPolicy:
     def is_for_everybody(self) -> bool:
         """Whether it names all users; some may still be left out of it."""
         return "All" in texts(child(self.conditions, "users"), "includeUsers")
+
+    @property
+    def is_for_every_app(self) -> bool:
+        """Whether it names all apps and leaves none out."""
+        apps = child(self.conditions, "applications")
+        return "All" in texts(apps, "includeApplications") and not texts(apps, "excludeApplications")
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it holds only somewhere or sometimes: at some places, on some devices, at some risk."""
+        client_apps = set(texts(self.conditions, "clientAppTypes"))
+        return bool(client_apps - {"all"}) or any(self.conditions.get(name) for name in _NARROWING)
+
+    @property
+    def excluded_users(self) -> frozenset[str]:
+        return frozenset(texts(child(self.conditions, "users"), "excludeUsers"))
+
+    @property
+    def excluded_groups(self) -> frozenset[str]:
+        return frozenset(texts(child(self.conditions, "users"), "excludeGroups"))
+
+    @property
+    def exclusions(self) -> int:
+        """How many users, groups, roles and kinds of guests it leaves out."""
+        users = child(self.conditions, "users")
+        named = sum(len(texts(users, name)) for name in ("excludeUsers", "excludeGroups", "excludeRoles"))
+        return named + bool(child(users, "excludeGuestsOrExternalUsers"))
+
+
+@dataclass(frozen=True)
+class AccessPassPolicy:
+    """Who may get a Temporary Access Pass, and what one is like. Targets are ids of groups, or `ALL_USERS`."""
+
+    on: bool
+    minutes: int
+    once_only: bool  # the tenant allows no pass that works twice
+    for_groups: tuple[str, ...]
+    not_for_groups: tuple[str, ...]
 
 
 class Policies:
@@ -131,6 +194,15 @@ class Policies:
         where = self._access.by_conditional_access_policy_id(policy_id)
         await self._graph.call(_SET_ACCESS, self._graph.request(Method.PATCH, where, body={"state": state}))
 
+    async def delete_access_policy(self, policy_id: str) -> None:
+        """Deletes a policy. Raises Gone where it is not there any more.
+
+        DELETE /identity/conditionalAccess/policies/{id}; Policy.Read.All and Policy.ReadWrite.ConditionalAccess, Entra
+        ID P1; safe to repeat.
+        """
+        where = self._access.by_conditional_access_policy_id(policy_id)
+        await self._graph.call(_DELETE_ACCESS, self._graph.request(Method.DELETE, where))
+
     async def trusted_networks(self) -> tuple[str, ...]:
         """The address ranges that the organisation calls its own, such as 192.0.2.128/28.
 
@@ -155,6 +227,23 @@ class Policies:
         body = (await self._graph.call(_READ_CONSENT, request)).body
         assigned = texts(child(body, "defaultUserRolePermissions"), "permissionGrantPoliciesAssigned")
         return any(policy.casefold().startswith(_CONSENT.casefold()) for policy in assigned)
+
+    async def access_passes(self) -> AccessPassPolicy:
+        """Whether and to whom the tenant gives Temporary Access Passes.
+
+        GET /policies/authenticationMethodsPolicy; Policy.Read.All; read only.
+        """
+        request = self._graph.request(Method.GET, self._graph.client.policies.authentication_methods_policy)
+        body = (await self._graph.call(_READ_METHODS, request)).body
+        found = [each for each in objects(body, "authenticationMethodConfigurations") if text(each, "id") == _PASS]
+        policy: Mapping[str, Any] = found[0] if found else {}
+        return AccessPassPolicy(
+            on=text(policy, "state") == "enabled",
+            minutes=number(policy, "defaultLifetimeInMinutes") or _USUAL_PASS_MINUTES,
+            once_only=flag(policy, "isUsableOnce") is True,
+            for_groups=tuple(text(each, "id") for each in objects(policy, "includeTargets")),
+            not_for_groups=tuple(text(each, "id") for each in objects(policy, "excludeTargets")),
+        )
 
     async def set_per_user_mfa(self, object_id: str, state: str) -> None:
         """Sets per-user MFA: disabled, enabled or enforced. `enabled` becomes `enforced` once a method is there.

@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import Any, Self, TypeVar
 
 from services.access import Permission
+from services.channel import Actor
 from services.errors import IRBotError
 from services.incidents.model import Phase, Subject
 from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account
+from services.playbook.past import NO_PAST, Past
 from services.settings import Settings
 
 T = TypeVar("T")
@@ -114,17 +116,25 @@ class Finding:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a step would do. With nothing to change, `settled` says why."""
+    """What a step would do. With nothing to change, `settled` says why.
+
+    `unread` are sentences about what could not be looked at while there is something to change all the same.
+    """
 
     changes: tuple[Change, ...] = ()
     settled: Outcome | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON without the evidence and the findings, which are kept apart."""
         settled = None if self.settled is None else asdict(self.settled)
-        return {"changes": [asdict(change) for change in self.changes], "settled": settled}
+        return {
+            "changes": [asdict(change) for change in self.changes],
+            "settled": settled,
+            "unread": list(self.unread),
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -133,6 +143,7 @@ class Plan:
         return cls(
             changes=tuple(Change(**change) for change in value["changes"]),
             settled=None if settled is None else Outcome(State(settled["state"]), settled["reason"]),
+            unread=tuple(value.get("unread", ())),
         )
 
     def same_changes(self, other: Plan) -> bool:
@@ -174,6 +185,7 @@ class Context:
     """All that a step may use: Microsoft 365, the subject, and the account as it was read for this run.
 
     `incident` and `round` name the incident and its round of investigation; both stay the same over a restart.
+    `cause` and who asked and decided are known only while an approval is carried out.
     """
 
     m365: Microsoft365
@@ -185,6 +197,10 @@ class Context:
     now: datetime
     incident: str = ""
     round: str = ""
+    cause: str = ""  # the approval that is being carried out
+    asked_by: str = ""  # the object id of who asked for it
+    decided_by: Actor | None = None
+    past: Past = field(default=NO_PAST, compare=False, repr=False)
     shared: Shared = field(default_factory=Shared, compare=False, repr=False)
 
 

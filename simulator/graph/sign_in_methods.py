@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import string
 from uuid import uuid4
 
 from simulator.clock import stamp
@@ -45,6 +46,7 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("v1.0", "beta"),
     ),
 }
+_PASS_CHARACTERS = f"{string.ascii_letters}{string.digits}!#$%&*+-=?@^_"
 _NO_GET = {"hardwareOathMethods", "passwordlessMicrosoftAuthenticatorMethods"}
 _NOT_COUNTED = {
     "#microsoft.graph.passwordAuthenticationMethod",
@@ -189,13 +191,18 @@ def add_access_pass(call: Call) -> Answer:
         for row in call.tenant.records.methods_policy["authenticationMethodConfigurations"]
         if row["id"] == "TemporaryAccessPass"
     )
-    if policy["state"] != "enabled" or user.guest:
+    groups = {group.id for group in call.tenant.groups_of(user.id)} | {"all_users"}
+    included = any(target["id"] in groups for target in policy["includeTargets"])
+    excluded = any(target["id"] in groups for target in policy["excludeTargets"])
+    if policy["state"] != "enabled" or user.guest or not included or excluded:
         raise bad_request("Temporary Access Pass is not enabled for this user by policy.", "badRequest")
     minutes = values.get("lifetimeInMinutes", policy["defaultLifetimeInMinutes"])
     if not isinstance(minutes, int) or not (
         policy["minimumLifetimeInMinutes"] <= minutes <= policy["maximumLifetimeInMinutes"]
     ):
         raise bad_request("Temporary Access Pass lifetime is outside of what the policy allows.", "badRequest")
+    if policy["isUsableOnce"] and values.get("isUsableOnce") is False:
+        raise bad_request("Temporary Access Pass must be usable once by policy.", "badRequest")
     for old in _of_kind(user, "temporaryAccessPassMethods"):
         user.methods.remove(old)
     now = stamp(call.world.clock.now())
@@ -211,7 +218,8 @@ def add_access_pass(call: Call) -> Answer:
     }
     answer = _add(call, user, row, f"for {minutes} minutes")
     assert answer.body is not None
-    return Answer(201, answer.body | {"temporaryAccessPass": secrets.token_urlsafe(9)})
+    code = "".join(secrets.choice(_PASS_CHARACTERS) for _ in range(policy["defaultLength"]))
+    return Answer(201, answer.body | {"temporaryAccessPass": code})
 
 
 _PREFERRED = {"push", "oath", "voiceMobile", "voiceAlternateMobile", "voiceOffice", "sms", "none"}
