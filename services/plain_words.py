@@ -247,6 +247,11 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
         "You asked for this, so somebody else has to approve it.",
         "Ask another approver to decide.",
     ),
+    "requester-may-not-waive": Explanation(
+        "Somebody else waives",
+        "You asked for the account to be given back, so you cannot waive what stands in the way.",
+        "Ask another approver to look at it.",
+    ),
     "role-check-failed": Explanation(
         "Could not check your role",
         "IRBot could not look up your roles, so it did nothing.",
@@ -256,6 +261,11 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
         "Not from this account",
         "This account is part of an open incident, so it cannot do anything in IRBot.",
         "Let a colleague go on until the incident is closed.",
+    ),
+    "waiver-author-may-not-ask": Explanation(
+        "Somebody else asks",
+        "You waived a line of the gate, so you cannot ask for the account to be given back.",
+        "Let another responder press the button.",
     ),
 }
 _CONFLICTS: Mapping[str, Explanation] = {
@@ -279,6 +289,10 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "The account changed after this was asked for, so the approval does not count.",
         "Ask for the step again.",
     ),
+    "blast-in-other-state": Explanation(
+        "Not now", "This message is not at a point where that is possible.", "Look at its card for where it stands."
+    ),
+    "blast-not-ready": Explanation("Not ready", "The list of people is not complete.", "Begin the message again."),
     "changed-at-the-same-time": Explanation(
         "Try again", "Somebody else changed this at the same moment.", "Wait a moment, then try again."
     ),
@@ -291,6 +305,15 @@ _CONFLICTS: Mapping[str, Explanation] = {
     ),
     "earlier-part-failed": Explanation(
         "Not done", "An earlier part of this did not work, so this part was left out.", "Try the whole of it again."
+    ),
+    "gate-line-not-shut": Explanation(
+        "Nothing to waive", "That line is green or waived, or has changed.", "Look at the gate's card again."
+    ),
+    "gate-not-checked": Explanation("Not checked", "The gate has not been checked yet.", "Press Check the gate."),
+    "gate-not-open": Explanation(
+        "The gate is not open",
+        "Not every line of the gate is green or waived, so the account stays locked.",
+        "Do what is left, or have an approver waive it. Then check the gate again.",
     ),
     "incident-closed": Explanation(
         "Incident closed", "This incident is closed.", "Open a new incident if the account needs work again."
@@ -353,6 +376,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Nothing to remove",
         "IRBot found nothing that it could remove.",
         "Press Look again if you expect something.",
+    ),
+    "nothing-to-give-back": Explanation(
+        "Nothing to give back", "Nothing of this account is locked any more.", "Look at the steps on the card."
     ),
     "nothing-to-undo": Explanation("Nothing to undo", "IRBot changed nothing here that could be undone.", ""),
     "only-windows-devices": Explanation(
@@ -423,6 +449,8 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     ),
     "message-too-large": Explanation("Too long", "This is too long for one message.", "Make it shorter."),
     "missing-user": Explanation("Who?", "I need to know which account.", _WRITE_ONE),
+    "no-words-to-send": Explanation("Nothing to send", "The message has no English text.", "Write one first."),
+    "nobody-to-send-to": Explanation("Nobody", "There is nobody on the list.", "Choose other people."),
     "no-user": Explanation("Who?", "I need to know which account.", _WRITE_ONE),
     "not-a-user": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
     "not-an-account": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
@@ -438,8 +466,12 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     "nothing-ticked": Explanation(
         "Nothing is ticked", "You left everything unticked, so nothing was asked for.", "Tick at least one item."
     ),
+    "reason-missing": Explanation(
+        "Why?", "A line is waived only with a reason.", "Write one that others will understand later."
+    ),
     "stale-card": Explanation("That card is old", "This card is out of date. Your click changed nothing.", _NEW_CARD),
     "text-too-long": Explanation("Too long", "That text is too long.", "Make it shorter and send it again."),
+    "time-is-past": Explanation("Too late", "That time is in the past.", "Choose a later time."),
     "too-long": Explanation("Too long", "That message is too long for me.", _HELP),
     "too-many-words": Explanation("Too many words", "There is more in this message than I can use.", _WRITE_ONE),
     "unknown-button": Explanation("Unknown button", "I do not know this button. It changed nothing.", _NEW_CARD),

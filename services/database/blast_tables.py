@@ -15,7 +15,8 @@ blasts = sa.Table(
     sa.Column("parent_id", sa.String(36), sa.ForeignKey("blasts.id")),  # a reminder's first blast
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("nonce", sa.String(32), nullable=False),
+    sa.Column("nonce", sa.String(32), nullable=False),  # of the recipients' cards
+    sa.Column("decision_nonce", sa.String(32), nullable=False),  # of the cards that ask for a decision
     sa.Column("content", sa.JSON, nullable=False),
     sa.Column("plan", sa.JSON, nullable=False),
     sa.Column("people", sa.Integer, nullable=False),

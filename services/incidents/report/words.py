@@ -118,12 +118,29 @@ def _asked(data: Mapping[str, Any]) -> str:
     return f"Approval asked for: {kind(data.get('kind'))}"
 
 
+def _blast(data: Mapping[str, Any]) -> str:
+    return f"Message to {data.get('people')} people, {data.get('title')}: {data.get('event')}"
+
+
+def _taken(data: Mapping[str, Any]) -> str:
+    return f"Took the report: {data.get('kind')} (SHA-256 {short(str(data.get('sha256')))})"
+
+
 def _kept(data: Mapping[str, Any]) -> str:
     return f"Evidence kept: {step(data.get('step'))}, {data.get('name')} ({data.get('bytes')} bytes)"
 
 
 def _opened(data: Mapping[str, Any]) -> str:
     return f"Incident opened about {data.get('upn')}"
+
+
+def _waived(data: Mapping[str, Any]) -> str:
+    return f"The gate: “{data.get('title') or data.get('line')}” was waived. {data.get('reason') or ''}".strip()
+
+
+def _watched(data: Mapping[str, Any]) -> str:
+    found = data.get("found")
+    return f"Watch for a return: {'; '.join(map(str, found))}" if found else "Watch for a return: nothing new."
 
 
 def _proposed(data: Mapping[str, Any]) -> str:
@@ -138,17 +155,26 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     AuditTag.APPROVAL_REFUSED: _plain("Refused."),
     AuditTag.APPROVAL_USED: _plain("The approved work ended."),
     AuditTag.APPROVAL_VOIDED: _plain("The approval is no longer valid."),
+    AuditTag.BLAST_CHANGED: _blast,
     AuditTag.EFFECT_ATTEMPTED: _step_and("about to change", "item"),
     AuditTag.EFFECT_FAILED: _step_and("failed", "item"),
     AuditTag.EFFECT_FOUND: _step_and("read back", "item"),
     AuditTag.EFFECT_SUCCEEDED: _step_and("sent", "item"),
     AuditTag.EFFECT_UNKNOWN: _step_and("no answer", "item"),
     AuditTag.EVIDENCE_KEPT: _kept,
+    AuditTag.GATE_CHECKED: _plain("The gate was checked."),
+    AuditTag.GATE_WAIVED: _waived,
     AuditTag.INCIDENT_OPENED: _opened,
+    AuditTag.PASS_SHOWN: _plain("A Temporary Access Pass was shown once."),
+    AuditTag.PASS_WITHDRAWN: _plain("The Temporary Access Pass was deleted."),
     AuditTag.PLAN_PROPOSED: _proposed,
+    AuditTag.REPORT_TAKEN: _taken,
     AuditTag.STEP_ENDED: _ended,
     AuditTag.STEP_STARTED: _step_and("started"),
     AuditTag.SUBJECT_RECOGNISED: _plain("Account recognised."),
+    AuditTag.WATCH_ALARMED: _watched,
+    AuditTag.WATCH_LOOKED: _watched,
+    AuditTag.WATCH_STARTED: _plain("The watch for a return began."),
 }
 
 
