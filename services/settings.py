@@ -10,6 +10,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -143,12 +144,19 @@ class Settings(BaseSettings):
     # Mail to the outside, and to partners
     mail_from: str = ""  # the mailbox that IRBot sends from: object id or address; empty: IRBot sends no mail
 
+    # Warnings and lessons
+    helpdesk: str = Field(default="", max_length=80)  # whom people ask, as they know it: "the helpdesk, extension 4000"
+    time_zone: str = "UTC"  # IANA name; for people whose own zone cannot be read
+    lesson_test_group: str = ""  # Entra group object id; gets a lesson before all others
+
     # Patience
     answer_seconds: float = Field(default=1.2, gt=0, le=5)
     call_timeout_seconds: float = Field(default=30, gt=0)
     verify_patience_seconds: float = Field(default=120, ge=0)
     check_timeout_seconds: float = Field(default=180, gt=0)  # one check of the investigation
     look_back_days: float = Field(default=10, gt=0, le=30)  # how far back the investigation looks
+    pass_shown_minutes: float = Field(default=15, gt=0)  # how long a Temporary Access Pass stays in the chat
+    watch_days: int = Field(default=30, ge=1, le=365)  # how long an account is watched for the intruder's return
     task_reminder_hours: float = Field(default=24, gt=0)  # how long a human task may stay open before a reminder
     log_level: str = "INFO"
 
@@ -182,6 +190,14 @@ class Settings(BaseSettings):
     def _the_sender_is_one_mailbox(self) -> Self:
         if self.mail_from and not _MAILBOX.fullmatch(self.mail_from):
             raise ValueError("IRBOT_MAIL_FROM is the object id or the address of one mailbox")
+        return self
+
+    @model_validator(mode="after")
+    def _messages_fit_the_organisation(self) -> Self:
+        if self.time_zone not in available_timezones():
+            raise ValueError("IRBOT_TIME_ZONE is the IANA name of a time zone, such as Europe/Berlin")
+        if re.search(r"https?:|www\.|[<>]", self.helpdesk, re.IGNORECASE):
+            raise ValueError("IRBOT_HELPDESK names people or a number: warnings hold no links")
         return self
 
     @property

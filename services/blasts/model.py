@@ -138,10 +138,14 @@ class MailText:
 
 @dataclass(frozen=True)
 class Content:
-    """The message in each language. A language that is not there gets the fallback's."""
+    """The message in each language. A language that is not there gets the fallback's.
+
+    `about` is what the dialogs need to understand an answer: plain JSON, and approved like the words.
+    """
 
     teams: Mapping[str, TeamsText] = field(default_factory=dict)
     mail: Mapping[str, MailText] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def card_in(self, language: str) -> TeamsText:
         """The card for this language. Raises KeyError where there is neither it nor the fallback."""
@@ -161,6 +165,7 @@ class Content:
         return cls(
             teams={language: TeamsText(**text) for language, text in value["teams"].items()},
             mail={language: MailText(**text) for language, text in value["mail"].items()},
+            about=value.get("about", {}),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.microsoft365 import (
+    address_book,
     alerts,
     audit,
     consents,
@@ -21,6 +22,7 @@ from services.microsoft365 import (
     sign_ins,
     teams_apps,
 )
+from services.microsoft365.address_book import AddressBook
 from services.microsoft365.alerts import Alerts
 from services.microsoft365.audit import Audit
 from services.microsoft365.consents import Consents
@@ -48,6 +50,7 @@ from services.settings import Settings
 GRAPH_NEEDS: Needs = {
     f"{area}.{function}": permissions
     for area, needs in {
+        "address_book": address_book.NEEDS,
         "alerts": alerts.NEEDS,
         "audit": audit.NEEDS,
         "consents": consents.NEEDS,
@@ -76,6 +79,7 @@ class Microsoft365:
     def __init__(self, graph: Graph, app_id: str, exchange: ExchangeBackend) -> None:
         self._graph = graph
         self.exchange = exchange
+        self.address_book = AddressBook(graph)
         self.alerts = Alerts(graph)
         self.audit = Audit(graph)
         self.consents = Consents(graph)

@@ -15,7 +15,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -261,6 +261,21 @@ class Graph:
     ) -> Items:
         """The entries of a list, page after page to its end or to `limit`."""
         found: list[Json] = []
+        async for page, more in self._pages(operation, request, mailbox):
+            found.extend(page)
+            if limit is not None and len(found) >= limit:
+                return Items(tuple(found[:limit]), complete=len(found) == limit and not more)
+        return Items(tuple(found), complete=True)
+
+    async def pages(self, operation: Operation, request: RequestInformation) -> AsyncIterator[list[Json]]:
+        """The entries of a list to its end, one page at a time: for lists that are too long to hold."""
+        async for page, _ in self._pages(operation, request, ""):
+            yield page
+
+    async def _pages(
+        self, operation: Operation, request: RequestInformation, mailbox: str
+    ) -> AsyncIterator[tuple[list[Json], bool]]:
+        """Each page, and whether there are more."""
         seen: set[str] = set()
         headers = {key: ", ".join(values) for key, values in request.headers.get_all().items()}
         while True:
@@ -268,12 +283,10 @@ class Graph:
             page = answer.body.get("value")
             if not isinstance(page, list) or not all(isinstance(entry, dict) for entry in page):
                 raise UpstreamDown(service=SERVICE, operation=operation.name, reason="unreadable-answer")
-            found.extend(page)
             link = answer.body.get("@odata.nextLink")
-            if limit is not None and len(found) >= limit:
-                return Items(tuple(found[:limit]), complete=len(found) == limit and not link)
+            yield page, bool(link)
             if not link:
-                return Items(tuple(found), complete=True)
+                return
             if not isinstance(link, str) or origin(link) != self._origin:
                 raise UpstreamDown(service=SERVICE, operation=operation.name, reason="foreign-next-link")
             if link in seen or len(seen) >= _MOST_PAGES:

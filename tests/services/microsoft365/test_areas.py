@@ -19,13 +19,17 @@ def m365(wire: GraphBench) -> Microsoft365:
     return Microsoft365(wire.graph, "app-1", backend(settings(), Tokens(settings())))
 
 
+def _asks(value: object) -> bool:
+    return inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)
+
+
 def functions(m365: Microsoft365) -> dict[str, object]:
     """Every public function of every area, by the name under which its needs are declared."""
     return {
         f"{area}.{name}": function
         for area, value in vars(m365).items()
         if type(value).__module__.startswith("services.microsoft365.") and not area.startswith("_")
-        for name, function in inspect.getmembers(value, inspect.iscoroutinefunction)
+        for name, function in inspect.getmembers(value, _asks)
         if not name.startswith("_") and "exchange" not in type(value).__module__
     }
 
