@@ -167,21 +167,15 @@ class Mailing:
 
     async def _send_some(self) -> bool:
         """Hands over the next few mails. False where the mailbox may send no more for now."""
-        refusal: Conflict | None = None
-        sender_id = ""
         try:
             sender_id = (await self._sender.account()).id
         except Conflict as error:
-            refusal = error
+            await self._outbox.refuse(explain(error).what, self._now())
+            return False
         mails = await self._outbox.claim(sender_id, self._now(), _AT_ONCE)
-        if refusal is not None:
-            words = explain(refusal)
+        async with asyncio.TaskGroup() as group:
             for mail in mails:
-                await self._outbox.settle(mail, MailState.FAILED, words.what, self._now())
-        else:
-            async with asyncio.TaskGroup() as group:
-                for mail in mails:
-                    group.create_task(self._send(mail, sender_id))
+                group.create_task(self._send(mail, sender_id))
         return bool(mails)
 
     async def _send(self, mail: Claimed, sender_id: str) -> None:

@@ -120,6 +120,11 @@ class Outbox:
                 await connection.execute(sa.update(_MAILS).where(mine).values(attempts=row.attempts + 1, **values))
         return tuple(_claimed(row, sender_id=sender_id, intent_at=now, attempts=row.attempts + 1) for row in rows)
 
+    async def refuse(self, reason: str, now: datetime) -> None:
+        """There is no mailbox to send from: what waits has failed."""
+        due = (_MAILS.c.state == MailState.WANTED.value) & (_MAILS.c.not_before <= now)
+        await self._update(due, state=MailState.FAILED.value, reason=reason, finished_at=now)
+
     async def settle(self, mail: Claimed, state: MailState, reason: str, now: datetime) -> None:
         """Writes how it ended, unless somebody settled it meanwhile."""
         mine = (_MAILS.c.key == mail.key) & _MAILS.c.state.in_([MailState.SENDING.value, MailState.UNKNOWN.value])

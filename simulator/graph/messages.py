@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from simulator.clock import parse_stamp, stamp
 from simulator.exchange import exchange_of
 from simulator.exchange.graph_rules import graph_folder_id
-from simulator.exchange.state import USER_CREATED, TracedMessage
-from simulator.graph.errors import GraphError, bad_request, item_not_found, unknown_property
+from simulator.exchange.state import USER_CREATED
+from simulator.graph.errors import GraphError, bad_request, item_not_found
 from simulator.graph.mailbox import mailbox_user
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation, Row
 from simulator.graph.schema import MAIL_FOLDER
@@ -42,8 +39,6 @@ _TYPES: dict[str, str] = {
     "conversationhistory": "ConversationHistory",
 }
 _SEARCHABLE = {"subject", "body", "from", "to", "cc", "bcc", "participants", "recipients"}
-_MOST_HEADERS = 5
-_MOST_RECIPIENTS = 500
 
 
 def _folders(call: Call, user: User) -> dict[str, str]:
@@ -212,97 +207,6 @@ def permanent_delete(call: Call) -> Answer:
     return NO_CONTENT
 
 
-def _recipients(message: Json, field: str) -> list[str]:
-    value: Any = message.get(field) or []
-    try:
-        found = [str(each["emailAddress"]["address"]) for each in value]
-    except (KeyError, TypeError) as problem:
-        raise bad_request(f"Invalid value for {field}.", "ErrorInvalidRecipients") from problem
-    if any("@" not in address for address in found):
-        raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
-    return found
-
-
-def send_mail(call: Call) -> Answer:
-    """POST /users/{id}/sendMail: accepted, no id; every call sends once more."""
-    user = mailbox_user(call)
-    parameters = call.parameters_of_action("message", optional=("saveToSentItems",))
-    message = parameters["message"]
-    if not isinstance(message, dict):
-        raise bad_request("The parameter 'message' takes a message.", "BadRequest")
-    named = {name[:1].lower() + name[1:]: value for name, value in message.items() if "@odata." not in name}
-    for name in named:
-        if name not in MESSAGE.properties | MESSAGE.navigation:
-            raise unknown_property(name, "message")
-    to, cc, bcc = (_recipients(named, field) for field in ("toRecipients", "ccRecipients", "bccRecipients"))
-    everybody = list(dict.fromkeys([*to, *cc, *bcc]))
-    if not everybody:
-        raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient is needed.")
-    if len(everybody) > _MOST_RECIPIENTS:
-        raise GraphError(400, "ErrorTooManyRecipients", f"At most {_MOST_RECIPIENTS} recipients.")
-    headers = named.get("internetMessageHeaders") or []
-    if len(headers) > _MOST_HEADERS or any(not str(h.get("name", "")).lower().startswith("x-") for h in headers):
-        raise GraphError(400, "InvalidInternetMessageHeader", "Own headers start with x-, and there are five at most.")
-    _deliver(call, user, named, everybody, parameters.get("saveToSentItems", True))
-    return Answer(202)
-
-
-def _deliver(call: Call, sender: User, message: Json, everybody: list[str], keep: Any) -> None:
-    now = call.world.clock.now()
-    address = str(sender.properties.get("mail") or sender.upn)
-    body = message.get("body") or {}
-    common: Json = {
-        "subject": str(message.get("subject") or ""),
-        "sender": address,
-        "to": tuple(_recipients(message, "toRecipients")),
-        "body": str(body.get("content") or ""),
-        "internetMessageId": f"<{uuid4()}@{call.tenant.domain}>",
-        "internetMessageHeaders": message.get("internetMessageHeaders") or [],
-        "importance": message.get("importance") or "normal",
-        "ccRecipients": message.get("ccRecipients") or [],
-    }
-    records = call.tenant.records
-    if keep is not False:
-        bcc = message.get("bccRecipients") or []
-        records.add_message(sender, now, folder="sentitems", bccRecipients=bcc, **common)
-    people = {}
-    for each in everybody:
-        person = find_by_address(call, each)
-        _trace(call, now, address, each, common)
-        if person is not None:
-            people[person.id] = person
-    for person in people.values():
-        records.add_message(person, now, **common)
-        mail = {"subject": common["subject"], "from": address, "text": common["body"], "to": list(common["to"])}
-        call.world.inbox.add(person.id, "mail", mail)
-    call.tenant.note(sender, "Send mail", common["subject"], None, f"{len(everybody)} recipients", call.by)
-
-
-def find_by_address(call: Call, address: str) -> User | None:
-    """The person behind an address of the tenant."""
-    lowered = address.lower()
-    direct = call.tenant.find_user(lowered)
-    if direct is not None:
-        return direct
-    for user in call.tenant.users.known():
-        if lowered in {str(proxy).partition(":")[2].lower() for proxy in user.properties.get("proxyAddresses") or []}:
-            return user
-    return None
-
-
-def _trace(call: Call, now: datetime, sender: str, recipient: str, message: Json) -> None:
-    exchange_of(call.world).organisation.traced.append(
-        TracedMessage(
-            trace_id=UUID(int=uuid4().int),
-            message_id=str(message["internetMessageId"]),
-            received=parse_stamp(stamp(now)),
-            sender=sender,
-            recipient=recipient,
-            subject=str(message["subject"]),
-        )
-    )
-
-
 def contacts(call: Call) -> Answer:
     """GET /users/{id}/contacts."""
     user = mailbox_user(call)
@@ -331,7 +235,6 @@ OPERATIONS = tuple(
         ("DELETE", _MESSAGE, delete, _WRITE_MAIL),
         ("POST", f"{_MESSAGE}/move", move, _WRITE_MAIL),
         ("POST", f"{_MESSAGE}/permanentDelete", permanent_delete, _WRITE_MAIL),
-        ("POST", f"{_USER}/sendMail", send_mail, ("Mail.Send",)),
         ("GET", f"{_USER}/contacts", contacts, ("Contacts.Read", "Contacts.ReadWrite")),
         ("GET", f"{_USER}/people", people, ("People.Read.All",)),
     )

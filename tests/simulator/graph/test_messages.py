@@ -174,3 +174,41 @@ async def test_who_has_no_mailbox_sends_nothing(graph: GraphCaller) -> None:
     assert (await graph.post("/users/emergency1@contoso.com/sendMail", letter())).code == "MailboxNotEnabledForRESTAPI"
     assert (await graph.get(f"{MEGAN}/contacts")).value == []
     assert (await graph.get(f"{MEGAN}/people")).value == []
+
+
+def _mail_to(*addresses: str) -> Json:
+    to = [{"emailAddress": {"address": address}} for address in addresses]
+    headers = [{"name": "x-mark", "value": "17"}]
+    return {"message": {"subject": "Hello", "toRecipients": to, "internetMessageHeaders": headers}}
+
+
+async def test_a_mailbox_sends_thirty_messages_a_minute(graph: GraphCaller) -> None:
+    for _ in range(30):
+        assert (await graph.post(f"{MEGAN}/sendMail", _mail_to("cfo@client.example"))).status == 202
+    late = await graph.post(f"{MEGAN}/sendMail", _mail_to("cfo@client.example"))
+    assert (late.status, 1 <= int(late.headers["Retry-After"]) <= 60) == (429, True)
+    graph.sim.world.clock.advance(61)
+    assert (await graph.post(f"{MEGAN}/sendMail", _mail_to("cfo@client.example"))).status == 202
+
+
+async def test_a_mailbox_writes_to_ten_thousand_recipients_a_day(graph: GraphCaller) -> None:
+    handed_over = graph.sim.world.tenant.records.handed_over[graph.sim.world.tenant.user("megan").id]
+    handed_over.append((graph.sim.world.clock.now() - timedelta(hours=2), 9_999))
+    assert (await graph.post(f"{MEGAN}/sendMail", _mail_to("a@x.example", "b@x.example"))).status == 429
+    assert (await graph.post(f"{MEGAN}/sendMail", _mail_to("a@x.example"))).status == 202
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [("x@nowhere.invalid", "5.4.310"), ("nobody@contoso.com", "5.1.10"), ("old@client.example", "5.1.1 gone")],
+)
+async def test_mail_that_reaches_nobody_comes_back_as_a_report(graph: GraphCaller, address: str, says: str) -> None:
+    graph.sim.world.tenant.records.undeliverable["old@client.example"] = "550 5.1.1 gone"
+    await graph.post(f"{MEGAN}/sendMail", _mail_to(address, "alex@contoso.com"))
+    inbox = await graph.get(f"{MEGAN}/mailFolders/inbox/messages?$select=subject,body,internetMessageHeaders")
+    [report] = [row for row in inbox.value if row["subject"] == "Undeliverable: Hello"]
+    assert says in report["body"]["content"]
+    assert "x-mark: 17" in report["body"]["content"]
+    sent = await graph.get(f"{MEGAN}/mailFolders/sentitems/messages?$select=internetMessageId,subject")
+    [message_id] = [row["internetMessageId"] for row in sent.value if row["subject"] == "Hello"]
+    assert {"name": "In-Reply-To", "value": message_id} in report["internetMessageHeaders"]
