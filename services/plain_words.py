@@ -303,6 +303,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
     "default-sign-in-method": Explanation(
         "Not yet", "This is the person's main way to sign in and has to go last.", "Remove the other ones first."
     ),
+    "device-cannot": Explanation(
+        "Not on this device", "The device says that it cannot do this.", "Do it at the device."
+    ),
     "earlier-part-failed": Explanation(
         "Not done", "An earlier part of this did not work, so this part was left out.", "Try the whole of it again."
     ),
@@ -316,8 +319,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Do what is left, or have an approver waive it. Then check the gate again.",
     ),
     "incident-closed": Explanation(
-        "Incident closed", "This incident is closed.", "Open a new incident if the account needs work again."
+        "Incident closed",
+        "This incident is closed and read only.",
+        "Write “reopen” and its number if there is more to do.",
     ),
+    "incident-open": Explanation("Open already", "This incident is open.", "Go on in its thread."),
     "incident-open-already": Explanation(
         "Already open", "There is already an open incident for this account.", "Go on in that one."
     ),
@@ -391,6 +397,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Exchange does not allow this in an organisation that still has its first settings.",
         "Ask an Exchange administrator to run Enable-OrganizationCustomization, then try again.",
     ),
+    "other-question-waits": Explanation(
+        "Something else waits", "This incident waits for another decision.", "Decide it, or press Cancel on its card."
+    ),
     "other-mailbox-answered": Explanation(
         "The wrong mailbox", "Exchange answered for another mailbox, so nothing was done.", "Check this one by hand."
     ),
@@ -411,6 +420,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
     ),
     "step-running": Explanation(
         "Already running", "This step is running right now.", "Wait until the card shows how it ended."
+    ),
+    "task-ended": Explanation(
+        "Ended already", "Somebody has ended this task already.", "Write “tasks” to see what is open."
     ),
     "temporary-access-pass-not-allowed": Explanation(
         "No access pass",
@@ -448,6 +460,7 @@ _BAD_INPUT: Mapping[str, Explanation] = {
         "That link is odd", "The link shows one address and leads to another, so I did nothing.", _WRITE_ONE
     ),
     "message-too-large": Explanation("Too long", "This is too long for one message.", "Make it shorter."),
+    "missing-incident": Explanation("Which one?", "I need to know which incident.", "Write “reopen IR-0007”."),
     "missing-user": Explanation("Who?", "I need to know which account.", _WRITE_ONE),
     "no-words-to-send": Explanation("Nothing to send", "The message has no English text.", "Write one first."),
     "nobody-to-send-to": Explanation("Nobody", "There is nobody on the list.", "Choose other people."),

@@ -58,8 +58,7 @@ async def apply(ctx: Context, change: Change) -> None:
     if state in _SHOWN:
         return
     if state is not None:
-        await ctx.past.withdraw(ctx)
-        raise Expired(what="access-pass")
+        raise Expired(what="access-pass", deleted=await ctx.past.withdraw(ctx))
 
     async def make() -> AccessPass:
         return await ctx.m365.sign_in_methods.create_pass(
@@ -87,7 +86,8 @@ async def verify_deleted(ctx: Context, change: Change) -> bool:
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """What became of the pass, and that another one has to be asked for."""
     if isinstance(error, Expired):
-        return Outcome(State.FAILED, "It is not certain that the pass was shown, so it was deleted. Ask for a new one.")
+        became = "it was deleted" if error.data.get("deleted") else "IRBot keeps trying to delete it"
+        return Outcome(State.FAILED, f"It is not certain that the pass was shown, so {became}. Ask for a new one.")
     if isinstance(error, NotFound):
         name = ctx.decided_by.name if ctx.decided_by else "the approver"
         return Outcome(

@@ -45,8 +45,8 @@ class Past(Protocol):
         """
         ...
 
-    async def withdraw(self, ctx: Context) -> None:
-        """Deletes whatever pass the account has, and notes that this approval's is over."""
+    async def withdraw(self, ctx: Context) -> bool:
+        """Deletes whatever pass the account has; whether that is surely done. Else it is tried again later."""
         ...
 
 
@@ -65,7 +65,7 @@ class NoPast:
     async def hand_over(self, ctx: Context, make: Callable[[], Awaitable[AccessPass]]) -> None:
         raise LookupError("no incident")
 
-    async def withdraw(self, ctx: Context) -> None:
+    async def withdraw(self, ctx: Context) -> bool:
         raise LookupError("no incident")
 
 

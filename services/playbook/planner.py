@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from services.approvals import PlanKind, plans_to_json
@@ -55,6 +56,7 @@ class Planner:
             now=self._now(),
             incident=incident.id,
             round=str(incident.investigation.get("nonce", "")),
+            ended=partial(self._ledger.ended, incident.id),
         )
 
     async def read(self, step: Step, incident: Incident, cause: str, ctx: Context, patience_seconds: float) -> None:
@@ -65,23 +67,37 @@ class Planner:
         if run.state is not State.RUNNING:
             return
         self._posts.changed.set()
-        plan = await _planned(step, ctx, patience_seconds)
+        plan = await planned(step, ctx, patience_seconds)
+        await self._want(plan, step, incident)
         await self._ledger.end(run, plan.settled or Outcome(State.DONE, ""), self._now(), plan.evidence, plan.findings)
         self._posts.changed.set()
 
-    async def plans(self, ctx: Context, steps: Sequence[Step]) -> dict[str, Plan]:
+    async def plans(
+        self, ctx: Context, steps: Sequence[Step], patience_seconds: float | None = None
+    ) -> dict[str, Plan]:
         """The plans of the steps; one that could not be drawn up is settled with the reason."""
 
-        patience = self._settings.call_timeout_seconds * 2
-        drawn = await asyncio.gather(*(_planned(step, ctx, patience) for step in steps))
+        patience = patience_seconds or self._settings.call_timeout_seconds * 2
+        drawn = await asyncio.gather(*(planned(step, ctx, patience) for step in steps))
+        for step, plan in zip(steps, drawn, strict=True):
+            if ctx.incident:
+                await self._ledger.keep_plan(ctx.incident, step.id, plan, self._now())
         return {step.id: plan for step, plan in zip(steps, drawn, strict=True)}
+
+    async def _want(self, plan: Plan, step: Step, incident: Incident) -> None:
+        """What a check leaves to people is a task with a card in the thread before the check says so."""
+        if not plan.todo:
+            return
+        now = self._now()
+        due_at = now + timedelta(hours=self._settings.task_reminder_hours)
+        await self._ledger.want(incident, step.id, plan.todo, now, due_at)
 
     async def proposal(self, kind: PlanKind, ctx: Context, steps: Sequence[Step]) -> dict[str, Any]:
         """The plans of the steps as an incident keeps them."""
         return {"kind": kind.value, "steps": plans_to_json(await self.plans(ctx, steps))}
 
 
-async def _planned(step: Step, ctx: Context, patience_seconds: float) -> Plan:
+async def planned(step: Step, ctx: Context, patience_seconds: float) -> Plan:
     """The step's plan, or one that is settled with the reason why there is none: a fault of one step is its own."""
     try:
         async with asyncio.timeout(patience_seconds):

@@ -26,7 +26,7 @@ async def plan(ctx: Context) -> Plan:
     if closed is not None:
         return Plan(settled=closed)
     what = f"{found.address}, {_why(found)}. {_LATER}"
-    return Plan(changes=(Change("sender", what, "May not send", "May send"),))
+    return Plan(changes=(Change("sender", what, "May not send", "May send", later=True),))
 
 
 def _address(ctx: Context) -> str:

@@ -47,31 +47,21 @@ async def verify_blocked(ctx: Context, change: Change) -> bool:
     return not (await ctx.m365.directory.account(ctx.subject.object_id)).account_enabled
 
 
-def by_hand(subject: Subject) -> tuple[str, ...]:
+def _by_hand(subject: Subject) -> str:
     """What an administrator does in Active Directory for an account that comes from there."""
-    name = subject.on_premises_name or subject.upn
+    name = (subject.on_premises_name or subject.upn).replace("'", "''")
     return (
-        f"Reset the password of {name} in Active Directory, and tick that it must be changed at the next sign-in.",
-        f"Enable the account: Enable-ADAccount -Identity '{_quoted(name)}'",
-        "Start a sync on the Entra Connect server: Start-ADSyncSyncCycle -PolicyType Delta",
-        "Wait a few minutes, then press Check the gate on the gate's card: IRBot looks whether sign-in is allowed.",
+        f"This account comes from your on-premises directory. Reset the password of {name} in Active Directory and "
+        "tick that it must be changed at the next sign-in. Then run: "
+        f"Enable-ADAccount -Identity '{name}'. "
+        "Then, on the Entra Connect server: Start-ADSyncSyncCycle -PolicyType Delta."
     )
-
-
-def _quoted(name: str) -> str:
-    """As PowerShell wants a name between single quotes."""
-    return name.replace("'", "''")
 
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
     """A synced account is enabled where it lives; and the gate may have shut in the last moment."""
     if isinstance(error, OnPremises):
-        name = ctx.subject.on_premises_name or ctx.subject.upn
-        return Outcome(
-            State.NEEDS_ON_PREMISES,
-            f"This account comes from your on-premises directory. Reset the password of {name} there, enable it, and "
-            "let it sync. The task says how. Then press Check the gate.",
-        )
+        return Outcome(State.NEEDS_ON_PREMISES, _by_hand(ctx.subject))
     if isinstance(error, Conflict) and error.data.get("reason") == _SHUT:
         return Outcome(State.REFUSED, "The gate is not open any more. Check the gate again.")
     return None
