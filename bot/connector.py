@@ -137,6 +137,31 @@ class Connectors:
             self._clients.popitem(last=False)
         return client
 
+    async def call_once(self, service_url: str, method: str, path: str, body: bytes | None) -> dict[str, Any] | None:
+        """One call without the SDK, the pace and the retries, for who keeps a budget of their own: mass sending.
+
+        Raises NotAllowed, NotFound, BadInput, Throttled, UpstreamDown (surely not done), AuthBroken, or UnknownOutcome
+        (maybe done) with the status where there was one.
+        """
+        call = _Call(method, service_url.rstrip("/") + path, body, None, repeatable=method == "DELETE")
+        for fresh_token in (False, True):
+            token = await self.credentials.token_for(service_url)
+            try:
+                answer = await send_once(self, call, token)
+            except _Unsent:
+                raise UpstreamDown(service=SERVICE, reason="no-connection") from None
+            except _Lost:
+                raise UnknownOutcome(service=SERVICE, reason="no-answer") from None
+            if answer.status < 300:
+                return answer.document
+            if answer.status != 401 or fresh_token:
+                break
+            await self.credentials.refused(token)
+        error = _error(answer)
+        if answer.status in _MAYBE_DONE:
+            raise UnknownOutcome(service=SERVICE, reason="server-error", status=answer.status)
+        raise error
+
     async def group_of_team(self, service_url: str, thread_id: str) -> str | None:
         """The Entra group id of a team. The SDK has this call in its blocking client only."""
         client = self.client(service_url)
@@ -150,7 +175,7 @@ class Connectors:
         async with self._opening:
             if self._session is None or self._session.closed:
                 self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(ssl=await trust(self._ca_file), limit=50, keepalive_timeout=20),
+                    connector=aiohttp.TCPConnector(ssl=await trust(self._ca_file), limit=300, keepalive_timeout=20),
                     cookie_jar=aiohttp.DummyCookieJar(),
                 )
             return self._session
@@ -191,7 +216,7 @@ class _Sender(AsyncHTTPSender[Any, Any]):
             except IRBotError as not_now:
                 _give_up(not_now, maybe_done)
             try:
-                answer = await self._once(call, token)
+                answer = await send_once(connectors, call, token)
             except _Unsent:
                 error: IRBotError = UpstreamDown(service=SERVICE, reason="no-connection")
                 pause = _pause(tries_left)
@@ -219,31 +244,6 @@ class _Sender(AsyncHTTPSender[Any, Any]):
                 _give_up(error, maybe_done)
             await connectors.sleep(pause)
         raise AuthBroken(service=SERVICE, reason="token-refused")
-
-    async def _once(self, call: _Call, token: str) -> _Answer:
-        session = await self._connectors.session()
-        headers = {
-            "Accept": "application/json",
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json; charset=utf-8",
-            "User-Agent": "IRBot",
-        }
-        try:
-            async with session.request(
-                call.method,
-                URL(call.url, encoded=True),
-                data=call.body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=self._connectors.timeout,
-            ) as reply:
-                return await _read(reply)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            logger.warning("%s cannot be reached: %s", SERVICE, type(error).__name__)
-            raise _Unsent from None
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            logger.warning("%s did not answer: %s", SERVICE, type(error).__name__)
-            raise _Lost from None
 
 
 class HttpReply:
@@ -277,6 +277,33 @@ def _call(http_request: Any, service_url: str) -> _Call:
         conversation=conversation,
         repeatable=http_request.method != "POST" or opens_personal_chat,
     )
+
+
+async def send_once(connectors: Connectors, call: _Call, token: str) -> _Answer:
+    """One request and its answer, whatever that is."""
+    session = await connectors.session()
+    headers = {
+        "Accept": "application/json",
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "IRBot",
+    }
+    try:
+        async with session.request(
+            call.method,
+            URL(call.url, encoded=True),
+            data=call.body,
+            headers=headers,
+            allow_redirects=False,
+            timeout=connectors.timeout,
+        ) as reply:
+            return await _read(reply)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+        logger.warning("%s cannot be reached: %s", SERVICE, type(error).__name__)
+        raise _Unsent from None
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        logger.warning("%s did not answer: %s", SERVICE, type(error).__name__)
+        raise _Lost from None
 
 
 async def _read(reply: aiohttp.ClientResponse) -> _Answer:

@@ -15,6 +15,8 @@ from services.errors import Throttled
 
 CONVERSATION_WINDOWS: tuple[tuple[int, float], ...] = ((7, 1), (8, 2), (60, 30), (1800, 3600))
 APP_WINDOWS: tuple[tuple[int, float], ...] = ((35, 1),)
+MOST_CALLS_PER_SECOND = 48  # of all kinds together
+_FEWEST = 5  # calls a second that are left to live cards whatever else is going on
 _MARGIN = 1.05  # the service's clock and the network are not ours
 _MOST_IDLE = 4096  # conversations remembered before the idle ones are dropped
 
@@ -34,6 +36,9 @@ class _Window:
                 earliest = max(earliest, self._times[-count] + seconds * _MARGIN)
         return max(earliest, self._times[-1]) if self._times else earliest
 
+    def narrow(self, windows: tuple[tuple[int, float], ...]) -> None:
+        self._windows = windows
+
     def take(self, at: float) -> None:
         self._times.append(at)
 
@@ -43,7 +48,7 @@ class _Window:
 
 
 class Pace:
-    """Lets calls through in the order they came, no faster than the limits."""
+    """Lets calls through in the order they came, no faster than the limits. `calls` counts them."""
 
     def __init__(
         self,
@@ -53,6 +58,8 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.calls = 0
+        self._per_app = per_app
         self._app = _Window(per_app)
         self._per_conversation = per_conversation
         self._conversations: dict[str, _Window] = {}
@@ -65,6 +72,12 @@ class Pace:
         if conversation is not None:
             await self._pass(self._window(conversation), start + patience_seconds)
         await self._pass(self._app, start + patience_seconds)
+        self.calls += 1
+
+    def leave(self, calls_per_second: float) -> None:
+        """Leaves so many of Teams' calls to somebody who keeps a budget of their own; 0 takes them back."""
+        left = min(APP_WINDOWS[0][0], max(_FEWEST, int(MOST_CALLS_PER_SECOND - calls_per_second)))
+        self._app.narrow(self._per_app if calls_per_second == 0 else ((left, 1),))
 
     def hold(self, conversation: str | None, seconds: float) -> None:
         """Nothing to this conversation (None: to nobody) for so long: the service said so."""
