@@ -130,10 +130,10 @@ class TeamsText:
 
 @dataclass(frozen=True)
 class MailText:
-    """What is sent by mail in one language."""
+    """What is sent by mail in one language, in plain words: see `services.mailing`."""
 
     subject: str
-    html: str
+    text: str
 
 
 @dataclass(frozen=True)

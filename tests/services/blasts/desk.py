@@ -18,7 +18,7 @@ CAROL, COLIN, ADELE, ZOE, MEGAN = (actor(name) for name in ("carol", "colin", "a
 CARD = {"type": "AdaptiveCard", "version": "1.5", "body": [{"type": "TextBlock", "text": "Watch out"}]}
 WORDS = Content(
     teams={"en": TeamsText(CARD, "Watch out"), "de": TeamsText({**CARD, "lang": "de"}, "Achtung")},
-    mail={"en": MailText("Watch out", "<p>Watch out</p>")},
+    mail={"en": MailText("Watch out", "Watch out.")},
 )
 SETTINGS: dict[str, object] = {"communicator_groups": (COMMUNICATORS,)}
 
