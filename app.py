@@ -22,6 +22,7 @@ from aiohttp import web
 import bot.server
 from bot.files import FileUploads
 from bot.messenger import Messenger
+from dialogs import tasks
 from dialogs.commands import incident_number
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
@@ -46,6 +47,7 @@ from services.microsoft365.tokens import Tokens
 from services.people import People
 from services.playbook import STEPS
 from services.playbook.ledger import Ledger
+from services.playbook.on_demand import PLAN, OnDemand
 from services.playbook.planner import Planner
 from services.playbook.preparation import INVESTIGATE, PREPARE, Preparation
 from services.playbook.runner import Runner
@@ -57,6 +59,7 @@ from services.vault import Vault
 log = logging.getLogger("irbot")
 
 _EXPIRY_SECONDS = 2.0
+_REMINDER_SECONDS = 20.0
 _CARD_CLOCK_SECONDS = 60.0
 _LOST_POSTS_SECONDS = 20.0
 _PURGE_SECONDS = 3600.0
@@ -110,6 +113,16 @@ class Application:
             ledger=ledger,
             now=now,
         )
+        on_demand = OnDemand(
+            database=database,
+            m365=m365,
+            settings=settings,
+            durable=durable,
+            posts=posts,
+            planner=planner,
+            ledger=ledger,
+            now=now,
+        )
         runner = Runner(
             database=database,
             m365=m365,
@@ -142,7 +155,9 @@ class Application:
             approvals=approvals,
             rules=self.rules,
             durable=durable,
+            ledger=ledger,
             preparation=preparation,
+            on_demand=on_demand,
             runner=runner,
             posts=posts,
             people=people,
@@ -168,6 +183,7 @@ class Application:
             pending=preparation.pending_investigations,
             give_up=preparation.investigation_gave_up,
         )
+        durable.register(PLAN, on_demand.plan, pending=on_demand.pending, give_up=on_demand.gave_up)
         durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
         durable.register(OFFER, deliveries.offer, pending=deliveries.pending_offers, give_up=deliveries.gave_up)
         durable.register(DELIVER, deliveries.deliver, pending=deliveries.pending_deliveries, give_up=deliveries.gave_up)
@@ -180,6 +196,8 @@ class Application:
         clockwork = Clockwork()
         at_the_end.push_async_callback(clockwork.close)
         clockwork.every(_EXPIRY_SECONDS, "approvals", approvals.expire_due)
+        parts = self.parts
+        clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
         clockwork.every(
             _PURGE_SECONDS,
             "evidence",

@@ -1,24 +1,33 @@
 """Pure functions: a frozen view in, an Adaptive Card 1.5 (plain JSON types) out. No clock, no I/O."""
 
 from cards.approval import approval_card
+from cards.closing import closing_card
 from cards.help import help_card, whoami_card
 from cards.incident import incident_card
 from cards.incidents import incidents_card
 from cards.people import choice_card, nearest_card
+from cards.phase import phase_card
 from cards.plan import plan_card
 from cards.problems import notice_card, problem_card
+from cards.report import report_card
+from cards.task import task_card, tasks_card
 from cards.verdict import verdict_card
 
 __all__ = [
     "approval_card",
     "choice_card",
+    "closing_card",
     "help_card",
     "incident_card",
     "incidents_card",
     "nearest_card",
     "notice_card",
+    "phase_card",
     "plan_card",
     "problem_card",
+    "task_card",
+    "tasks_card",
+    "report_card",
     "verdict_card",
     "whoami_card",
 ]

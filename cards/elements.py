@@ -246,6 +246,20 @@ def buttons(given: Sequence[Button]) -> list[Element]:
     return [{"type": "ActionSet", "spacing": "medium", "actions": [action(button) for button in ordered]}]
 
 
+def text_input(name: str, label: str, *, required: str | None = None) -> Element:
+    """A few lines of text from a person. `required` is what is said where it is missing."""
+    element: Element = {
+        "type": "Input.Text",
+        "id": name,
+        "label": plain(label),
+        "isMultiline": True,
+        "maxLength": MAX_TEXT,
+    }
+    if required is not None:
+        element |= {"isRequired": True, "errorMessage": plain(required)}
+    return element
+
+
 def expandable(title: str, items: Sequence[Element], name: str) -> list[Element]:
     """A line that shows and hides its content; hidden at first. `name` must be unique in the card."""
     more, less, content = f"{name}-more", f"{name}-less", f"{name}-content"

@@ -53,6 +53,8 @@ def _draw(view: IncidentView, limit: int) -> Card:
     if view.notice:
         body.append(section([text(view.notice, bold=True)], tone=Tone.NEUTRAL, spacing="medium"))
     body += buttons(view.buttons)
+    if view.more_buttons:
+        body += expandable("More", buttons(view.more_buttons), "more")
     body += _findings(view, limit)
     body += _steps(view, limit)
     if view.changes and not _deciding(view):

@@ -63,7 +63,7 @@ def _group(group: PlanGroup, limit: int) -> list[Element]:
             }
         )
         if len(group.items) > len(shown):
-            rows.append(text(f"{len(group.items) - len(shown)} more do not fit this card. Remove these first."))
+            rows.append(text(f"{len(group.items) - len(shown)} more do not fit this card. Choose these first, or all."))
         rows.append(small_print(group.undo))
     return rows
 

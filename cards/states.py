@@ -30,6 +30,9 @@ STEP_STATES: dict[str, Look] = {
     "running": Look("▶", "Running"),
     "waiting": Look("…", "Waiting"),
     "planned": Look("○", "Planned", quiet=True),
+    "planning": Look("▶", "Planning"),
+    "ready": Look("◉", "Plan ready"),
+    "open": Look("○", "To do"),
 }
 
 APPROVAL_STATES: dict[str, tuple[Look, Tone]] = {

@@ -117,6 +117,7 @@ class IncidentView:
     findings: tuple[FindingLine, ...] = ()  # worst first
     approval: ApprovalBox | None = None
     buttons: tuple[Button, ...] = ()
+    more_buttons: tuple[Button, ...] = ()  # folded away
     notice: str | None = None  # one line for the person who clicked
     refresh: Button | None = None  # sent as the card's refresh action
     refresh_for: tuple[str, ...] = ()  # Teams user ids, at most 60
@@ -233,6 +234,24 @@ class NoticeView:
 
 
 @dataclass(frozen=True)
+class ReportChoice:
+    """One file that can be taken: its name, what it holds, and the button for it."""
+
+    title: str
+    holds: str
+    button: Button
+
+
+@dataclass(frozen=True)
+class ReportView:
+    """The report of one incident in its forms."""
+
+    incident_number: str
+    subject: PersonLine
+    choices: tuple[ReportChoice, ...]
+
+
+@dataclass(frozen=True)
 class PlanItem:
     """One item that can be chosen. `value` is its position as text."""
 
@@ -250,7 +269,7 @@ class PlanGroup:
     title: str
     undo: str
     items: tuple[PlanItem, ...] = ()
-    settled: str | None = None  # with nothing to choose: the state and the reason in words
+    settled: str | None = None  # why there is nothing to choose, or what could not be looked at
 
 
 @dataclass(frozen=True)
@@ -318,3 +337,105 @@ class VerdictView:
     still_open: tuple[ClaimLine, ...] = ()
     events: tuple[EventLine, ...] = ()  # in the order in which they happened
     gaps: tuple[GapLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class PhaseLine:
+    """One entry of a phase. `state` is one of the playbook's states or "open", "planning", "ready", "waiting"."""
+
+    title: str
+    state: str
+    tone: Tone
+    reason: str
+    who: str | None = None
+    at: datetime | None = None
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True)
+class PhaseView:
+    """The card of one later phase: what there is to do, how it stands, and a button for each."""
+
+    incident_number: str
+    title: str  # "Inform people", "Recover", "Strengthen"
+    purpose: str  # one sentence: what this phase is for
+    subject: PersonLine
+    lines: tuple[PhaseLine, ...]
+    closed: bool = False
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """What a person does by hand: the exact instructions, and the tick."""
+
+    title: str
+    about: str  # "IR-0007 · Megan Bowen", or the organisation
+    instructions: tuple[str, ...]
+    state: str  # "open", "done", "waived"
+    assignee: str | None = None
+    due_at: datetime | None = None
+    reminder: bool = False  # posted because it is due
+    done_by: str | None = None
+    done_at: datetime | None = None
+    note: str = ""  # what was noted, or why it was waived
+    checked: str = ""  # what the last check found
+    note_input: str | None = None  # the id of the input for a note or a reason
+    buttons: tuple[Button, ...] = ()
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """One open task in a list."""
+
+    title: str
+    assignee: str | None
+    due_at: datetime | None
+    overdue: bool
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskGroup:
+    """The open tasks of one incident, or those of nobody's incident."""
+
+    title: str
+    lines: tuple[TaskLine, ...]
+
+
+@dataclass(frozen=True)
+class TasksView:
+    """The open tasks by incident; what is due first comes first."""
+
+    groups: tuple[TaskGroup, ...]
+    more: int = 0
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class BalanceLine:
+    """One thing on the balance of an incident."""
+
+    title: str
+    reason: str = ""
+    who: str | None = None
+
+
+@dataclass(frozen=True)
+class ClosingView:
+    """What an incident leaves: done, not checked, waived, still open, and what was learnt."""
+
+    incident_number: str
+    subject: PersonLine
+    done: tuple[BalanceLine, ...]
+    not_evaluated: tuple[BalanceLine, ...]
+    waived: tuple[BalanceLine, ...]
+    still_open: tuple[BalanceLine, ...]
+    lessons: tuple[str, ...]
+    reason_input: str | None = None  # the id of the input for the reason, where one is asked for
+    closed_by: str | None = None
+    closed_at: datetime | None = None
+    reason: str = ""
+    buttons: tuple[Button, ...] = ()
+    notice: str | None = None

@@ -81,6 +81,27 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Tasks:
+    """Show the open tasks of one incident ("IR-0007"), or all."""
+
+    incident: str | None = None
+
+
+@dataclass(frozen=True)
+class Close:
+    """Close one incident ("IR-0007"), or the one of this thread."""
+
+    incident: str | None = None
+
+
+@dataclass(frozen=True)
+class Reopen:
+    """Open one closed incident ("IR-0007") again, or the one of this thread."""
+
+    incident: str | None = None
+
+
+@dataclass(frozen=True)
 class Incidents:
     """List the open incidents."""
 
@@ -103,7 +124,7 @@ class Unknown:
     nearest: str | None
 
 
-Command = Compromise | Status | Report | Incidents | WhoAmI | Help | Unknown
+Command = Compromise | Status | Report | Tasks | Close | Reopen | Incidents | WhoAmI | Help | Unknown
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow(
@@ -127,6 +148,27 @@ COMMANDS: tuple[CommandRow, ...] = (
         summary="Get the report of an incident, to keep or to hand on.",
         where=EVERYWHERE,
         permission="incident:read",
+    ),
+    CommandRow(
+        name="tasks",
+        usage="tasks [incident]",
+        summary="Show what people still have to do by hand.",
+        where=EVERYWHERE,
+        permission="incident:read",
+    ),
+    CommandRow(
+        name="close",
+        usage="close [incident]",
+        summary="See what is done and what is open, and close an incident.",
+        where=WITH_WITNESSES,
+        permission="incident:open",
+    ),
+    CommandRow(
+        name="reopen",
+        usage="reopen <incident>",
+        summary="Go on with a closed incident.",
+        where=WITH_WITNESSES,
+        permission="incident:open",
     ),
     CommandRow(
         name="incidents",
@@ -240,6 +282,9 @@ _READERS: dict[str, Callable[[CommandRow, str, Sequence[Mention]], Command]] = {
     "compromise": _read_compromise,
     "status": _read_about(Status),
     "report": _read_about(Report),
+    "tasks": _read_about(Tasks),
+    "close": _read_about(Close),
+    "reopen": _read_about(Reopen),
     "incidents": _read_bare(Incidents()),
     "whoami": _read_bare(WhoAmI()),
     "help": _read_help,
@@ -248,6 +293,9 @@ _NAMES: dict[type, str] = {
     Compromise: "compromise",
     Status: "status",
     Report: "report",
+    Tasks: "tasks",
+    Close: "close",
+    Reopen: "reopen",
     Incidents: "incidents",
     WhoAmI: "whoami",
     Help: "help",

@@ -70,7 +70,7 @@ async def ask_undo(parts: Parts, click: Click) -> Answer:
     plans = await parts.runner.undo_plan(click.id)
     if not plans:
         raise Conflict(reason="nothing-to-undo")
-    chosen = _chosen(plans, click.inputs) if click.inputs else plans
+    chosen = ticked(plans, click.inputs) if click.inputs else plans
     await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.UNDO, plans=chosen)
     if not click.inputs:
         return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
@@ -94,7 +94,7 @@ async def _ask_for_eviction(parts: Parts, click: Click, inputs: Mapping[str, str
     plans = {
         step_id: plan for step_id, plan in plans_from_json(incident.eviction.get("steps", {})).items() if plan.changes
     }
-    chosen = plans if inputs is None else _chosen(plans, inputs)
+    chosen = plans if inputs is None else ticked(plans, inputs)
     lock = plans_from_json(incident.plan.get("steps", {}))
     last = lock.get(LAST_STEP) or await parts.runner.plan_now(incident.id, LAST_STEP)
     await parts.approvals.ask(
@@ -113,7 +113,7 @@ def _asked() -> CardAnswer:
     return CardAnswer(notice_card(NoticeView(title="Asked", text=words, tone=Tone.NEUTRAL)))
 
 
-def _chosen(plans: Mapping[str, Plan], inputs: Mapping[str, str]) -> dict[str, Plan]:
+def ticked(plans: Mapping[str, Plan], inputs: Mapping[str, str]) -> dict[str, Plan]:
     """The ticked items of each step. Raises BadInput for a position that does not exist, or when nothing is ticked."""
     chosen: dict[str, Plan] = {}
     for step_id, plan in plans.items():
@@ -121,7 +121,8 @@ def _chosen(plans: Mapping[str, Plan], inputs: Mapping[str, str]) -> dict[str, P
         if not all(p.isascii() and p.isdigit() and int(p) < len(plan.changes) for p in positions):
             raise BadInput(reason="unknown-choice")
         if positions:
-            chosen[step_id] = Plan(changes=tuple(plan.changes[int(p)] for p in sorted(set(positions), key=int)))
+            ticked = tuple(plan.changes[int(p)] for p in sorted(set(positions), key=int))
+            chosen[step_id] = Plan(changes=ticked, unread=plan.unread)
     if not chosen:
         raise BadInput(reason="nothing-ticked")
     return chosen
@@ -146,7 +147,7 @@ def _plan_card(
                         PlanItem(str(position), change.what, change.before, change.after)
                         for position, change in enumerate(plan.changes)
                     ),
-                    settled=plan.settled.reason if plan.settled else None,
+                    settled=plan.settled.reason if plan.settled else " ".join(plan.unread) or None,
                 )
                 for step_id, plan in plans.items()
                 if plan.changes or plan.settled

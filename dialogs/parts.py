@@ -15,6 +15,8 @@ from services.incidents.report.delivery import Deliveries
 from services.mailing import Mailing
 from services.microsoft365 import Microsoft365
 from services.people import People
+from services.playbook.ledger import Ledger
+from services.playbook.on_demand import OnDemand
 from services.playbook.preparation import Preparation
 from services.playbook.runner import Runner
 from services.playbook.step import Step
@@ -34,7 +36,9 @@ class Parts:
     approvals: Approvals
     rules: RuleBook
     durable: Durable
+    ledger: Ledger
     preparation: Preparation
+    on_demand: OnDemand
     runner: Runner
     posts: Posts
     people: People

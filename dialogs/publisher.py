@@ -12,12 +12,14 @@ import json
 import logging
 from contextlib import suppress
 
-from cards import approval_card, incident_card
+from cards import approval_card, closing_card, incident_card, phase_card
+from dialogs import close, phases, tasks
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
 from services.channel import Card, Conversation
 from services.errors import BadInput, IRBotError, NotAllowed, NotFound, Throttled, UnknownOutcome
 from services.incidents import store
+from services.incidents.model import Phase
 from services.posts import LONGEST_CALL_SECONDS, Post, PostKind, PostState
 
 log = logging.getLogger(__name__)
@@ -118,7 +120,7 @@ class Publisher:
         log.warning("post %s (%s): %s %s", post.id, post.kind, error.code, dict(error.data))
         if isinstance(error, NotFound) and post.activity_id is not None:
             # Somebody deleted the card. A headline is put up anew; anything else has had its time.
-            if post.kind is PostKind.HEADLINE:
+            if post.kind in {PostKind.HEADLINE, PostKind.PHASE}:
                 await posts.retry_later(post, now, 0, forget=True)
             else:
                 await posts.settle(post, PostState.GONE, now)
@@ -144,6 +146,15 @@ class Publisher:
             return incident_card(await incident_view(self._parts, post.incident_id))
         if post.kind is PostKind.APPROVAL and post.approval_id is not None:
             return approval_card(await approval_view(self._parts, post.approval_id))
+        if post.kind is PostKind.PHASE and post.incident_id is not None:
+            phase = Phase(post.key.rpartition(":")[2])
+            return phase_card(await phases.view_of(self._parts, post.incident_id, phase))
+        if post.kind is PostKind.STEP_PLAN:
+            return await phases.plan_answer(self._parts, post.key)
+        if post.kind is PostKind.TASK:
+            return await tasks.answer_to_post(self._parts, post.key)
+        if post.kind is PostKind.CLOSING and post.incident_id is not None:
+            return closing_card(await close.view_of(self._parts, post.incident_id))
         if post.card is None:
             raise LookupError(post.id)
         return post.card

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cards.views import (
@@ -27,13 +27,15 @@ from services.approvals import Approval, ApprovalState, PlanKind, plans_from_jso
 from services.channel import Actor
 from services.incidents import store
 from services.incidents.model import Incident, IncidentState, Phase, Subject
+from services.incidents.progress import Progress, progress_of
+from services.incidents.still_open import GIVE_BACK
 from services.microsoft365.accounts import Account
 from services.playbook import STEPS
 from services.playbook.ledger import Found, Run, RunKind, findings_of, runs_of
 from services.playbook.step import NoUndo, Plan, Rule, Severity, State, Step
 from services.posts import unreached
 
-_TONES: Mapping[State, Tone] = {
+TONES: Mapping[State, Tone] = {
     State.ACCEPTED: Tone.WARNING,
     State.ALREADY_SO: Tone.GOOD,
     State.DONE: Tone.GOOD,
@@ -61,6 +63,16 @@ _TITLES: Mapping[PlanKind, str] = {
     PlanKind.LOCK: "Lock",
     PlanKind.UNDO: "Put back the changes to",
 }
+PHASE_TITLES: Mapping[Phase, str] = {
+    Phase.INFORM: "Inform people",
+    Phase.RECOVER: "Recover",
+    Phase.STRENGTHEN: "Strengthen",
+}
+_BEGIN: Mapping[Phase, str] = {
+    Phase.INFORM: "Warn those who got mail from the intruder, and tell your partner. Press Inform people.",
+    Phase.RECOVER: "Give the account back safely. Press Recover.",
+    Phase.STRENGTHEN: "Make the next break-in harder, for everybody. Press Strengthen.",
+}
 _LOCKED = frozenset({State.DONE, State.ALREADY_SO})
 _OPEN_PROBLEM = frozenset(
     {State.FAILED, State.UNKNOWN, State.REFUSED, State.NEEDS_ON_PREMISES, State.ACCEPTED, State.NOT_EVALUATED}
@@ -69,6 +81,7 @@ _OPEN_PROBLEM = frozenset(
 _LEFT_OUT_BY_MANY = frozenset({("mark-compromised", State.NOT_EVALUATED)})
 _BLOCK = "block-sign-in"
 _MOST_REFRESHED = 60
+_MOST_BUTTONS = 5  # beyond, they fold away
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,7 @@ class _Facts:
     plans: Mapping[str, Plan]
     findings: tuple[Found, ...]
     unreached: frozenset[str]  # names of approvers whom Teams did not let us ask
+    progress: Progress  # of the later phases
 
 
 async def _facts(parts: Parts, incident_id: str) -> _Facts:
@@ -104,6 +118,7 @@ async def _facts(parts: Parts, incident_id: str) -> _Facts:
             plans=plans_from_json(incident.plan.get("steps", {})),
             findings=await findings_of(connection, incident_id),
             unreached=await unreached(connection, waiting.id) if waiting else frozenset(),
+            progress=await progress_of(connection, incident, parts.steps),
         )
 
 
@@ -113,7 +128,7 @@ async def incident_view(
     """The headline card. `viewer` None draws it for everybody; `live` False leaves all buttons out."""
     facts = await _facts(parts, incident_id)
     incident, waiting = facts.incident, facts.waiting
-    buttons = await _buttons(parts, facts, viewer) if live else ()
+    buttons, more = await _buttons(parts, facts, viewer) if live else ((), ())
     lock, lock_tone = _lock(facts)
     next_step, tone = _next(facts)
     refresh_for: tuple[str, ...] = ()
@@ -130,12 +145,13 @@ async def incident_view(
         lock_tone=lock_tone,
         next_step=next_step,
         next_tone=tone,
-        steps=tuple(_step_lines(parts.steps, facts)),
+        steps=(*_step_lines(parts.steps, facts), *_other_lines(facts)),
         changes=tuple(_change_lines(parts.steps, waiting.plans if waiting else facts.plans)),
         warnings=tuple(subject_warnings(incident.subject)),
         findings=tuple(_finding_line(found) for found in facts.findings),
         approval=_approval_box(facts, waiting or _telling(facts.newest)),
         buttons=buttons,
+        more_buttons=more,
         notice=notice,
         refresh=Button("Refresh", Verb.VIEW.value, incident.id, incident.nonce) if refresh_for else None,
         refresh_for=refresh_for[:_MOST_REFRESHED],
@@ -220,7 +236,8 @@ def person_of_account(account: Account) -> PersonLine:
 def _lock(facts: _Facts) -> tuple[str | None, Tone]:
     """Whether the account is locked, in a few words: the answer that everybody looks for first."""
     newest, block = facts.newest, facts.latest.get(_BLOCK)
-    if newest is not None and newest.state is ApprovalState.APPROVED and newest.kind is not PlanKind.EVICT:
+    at_work = newest is not None and newest.state is ApprovalState.APPROVED
+    if at_work and newest is not None and newest.kind in {PlanKind.LOCK, PlanKind.UNDO}:
         return ("Undoing…" if newest.kind is PlanKind.UNDO else "Locking…"), Tone.WARNING
     if block is None:
         planned = facts.plans.get(_BLOCK)
@@ -229,6 +246,8 @@ def _lock(facts: _Facts) -> tuple[str | None, Tone]:
         if planned.settled is not None and planned.settled.state is State.ALREADY_SO:
             return "Partly locked: sign-in is blocked", Tone.WARNING
         return "Not locked", Tone.ATTENTION
+    if _given_back(facts):
+        return "Given back to its owner", Tone.GOOD
     if block.state is State.UNDONE:
         return "Lock undone", Tone.WARNING
     if block.kind is RunKind.UNDO:
@@ -264,20 +283,48 @@ def _next(facts: _Facts) -> tuple[str, Tone]:
 
 def _next_after(block: Run, facts: _Facts) -> tuple[str, Tone]:
     """What is next once the lock was tried."""
-    incident = facts.incident
+    incident, progress = facts.incident, facts.progress
+    if _given_back(facts):
+        return _next_later(progress)
     if block.state is State.UNDONE:
         return "Sign-in is allowed again.", Tone.WARNING
     if block.kind is RunKind.UNDO:
         return "The lock could not be undone. Read the steps below.", Tone.ATTENTION
     if block.state not in _LOCKED:
         return "The account is not locked. Read the steps below.", Tone.ATTENTION
-    if _problems(facts):
+    if _problems(facts) and Phase.RECOVER not in progress.opened:
         return "Not everything is done yet. Read the steps below.", Tone.WARNING
     if not incident.investigation.get("done"):
         return "The account is locked. IRBot is looking for what the intruder left.", Tone.GOOD
-    if _has_changes(plans_from_json(incident.eviction.get("steps", {}))):
+    if _to_evict(incident) and not progress.evicted:
         return "Look at what IRBot proposes to remove or switch off, and decide.", Tone.ATTENTION
-    return "Keep the account locked until it has been checked.", Tone.GOOD
+    return _next_later(progress)
+
+
+def _next_later(progress: Progress) -> tuple[str, Tone]:
+    """What is next once the account is locked and cleared of what the intruder left."""
+    if not progress.phases:
+        return "Keep the account locked until it has been checked.", Tone.GOOD
+    for phase in progress.phases:
+        if phase not in progress.opened:
+            return _BEGIN[phase], Tone.ATTENTION if phase is Phase.INFORM else Tone.NEUTRAL
+    left = {phase: sum(not each.ended for each in progress.of(phase)) for phase in progress.phases}
+    words = ", ".join(f"{count} in {PHASE_TITLES[phase]}" for phase, count in left.items() if count)
+    if words:
+        return f"Go on in the cards of this thread. Still to do: {words}.", Tone.NEUTRAL
+    return "Everything is done or decided. Press Close incident.", Tone.GOOD
+
+
+def _given_back(facts: _Facts) -> bool:
+    """Whether the account was given back to its owner after it was locked."""
+    block, back = facts.latest.get(_BLOCK), facts.latest.get(GIVE_BACK)
+    if back is None or back.state not in _LOCKED:
+        return False
+    return block is None or back.started_at > block.started_at
+
+
+def _to_evict(incident: Incident) -> bool:
+    return _has_changes(plans_from_json(incident.eviction.get("steps", {})))
 
 
 def _problems(facts: _Facts) -> bool:
@@ -306,7 +353,7 @@ def _who_decides(waiting: Approval, unreached_names: frozenset[str]) -> tuple[st
 
 
 def _confirm_title(waiting: Approval) -> str:
-    return "Remove now" if waiting.kind is PlanKind.EVICT else "Lock now"
+    return {PlanKind.EVICT: "Remove now", PlanKind.STEPS: "Do it now"}.get(waiting.kind, "Lock now")
 
 
 def _has_changes(plans: Mapping[str, Plan]) -> bool:
@@ -326,10 +373,25 @@ def _step_lines(steps: Iterable[Step], facts: _Facts) -> Iterable[StepLine]:
             yield StepLine(
                 title=step.title,
                 state=run.state.value,
-                tone=_TONES[run.state],
+                tone=TONES[run.state],
                 reason=run.reason,
                 who=None if run.kind is RunKind.READ else run.actor.name,
                 at=run.finished_at or run.started_at,
+            )
+
+
+def _other_lines(facts: _Facts) -> Iterable[StepLine]:
+    """What came of conversations and of what people did by hand."""
+    for standing in facts.progress.standings:
+        if standing.run is not None and not isinstance(standing.entry, Step):
+            tone = TONES[standing.run.state]
+            yield StepLine(
+                title=standing.entry.title,
+                state=standing.run.state.value,
+                tone=tone,
+                reason=standing.run.reason,
+                who=standing.run.actor.name,
+                at=standing.run.finished_at or standing.run.started_at,
             )
 
 
@@ -343,8 +405,9 @@ def _finding_line(found: Found) -> FindingLine:
 
 def _planned_line(step: Step, plan: Plan, *, waiting: bool) -> StepLine:
     if plan.settled is not None:
-        return StepLine(step.title, plan.settled.state.value, _TONES[plan.settled.state], plan.settled.reason)
-    return StepLine(step.title, "waiting" if waiting else "planned", Tone.NEUTRAL, step.why)
+        return StepLine(step.title, plan.settled.state.value, TONES[plan.settled.state], plan.settled.reason)
+    reason = " ".join((step.why, *plan.unread))
+    return StepLine(step.title, "waiting" if waiting else "planned", Tone.NEUTRAL, reason)
 
 
 def _change_lines(steps: Iterable[Step], plans: Mapping[str, Plan]) -> Iterable[ChangeLine]:
@@ -384,7 +447,7 @@ def _approval_box(facts: _Facts, approval: Approval | None) -> ApprovalBox | Non
     if approval.reason:
         rule = f"{rule} {approval.reason}"
     return ApprovalBox(
-        title=f"{_TITLES[approval.kind]} {facts.incident.subject.name}",
+        title=_title(facts, approval),
         state=state.value,
         requester=approval.requester.name,
         rule=rule,
@@ -395,6 +458,15 @@ def _approval_box(facts: _Facts, approval: Approval | None) -> ApprovalBox | Non
     )
 
 
+def _title(facts: _Facts, approval: Approval) -> str:
+    """What is asked, and about whom."""
+    name = facts.incident.subject.name
+    if approval.kind is not PlanKind.STEPS:
+        return f"{_TITLES[approval.kind]} {name}"
+    titles = {each.entry.id: each.entry.title for each in facts.progress.standings}
+    return f"{', '.join(titles.get(step_id, step_id) for step_id in approval.plans)}: {name}"
+
+
 def _telling(newest: Approval | None) -> Approval | None:
     """A decided approval is worth a box only where it says something that the steps do not."""
     if newest is None or newest.state in {ApprovalState.CANCELLED}:
@@ -402,37 +474,85 @@ def _telling(newest: Approval | None) -> Approval | None:
     return newest
 
 
-async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[Button, ...]:
+async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[tuple[Button, ...], tuple[Button, ...]]:
+    """The buttons of the card, and those that fold away so that it stays calm."""
     incident, waiting, newest = facts.incident, facts.waiting, facts.newest
     may = viewer.permissions if viewer else frozenset(Permission)
-    contain = Permission.ACCOUNT_CONTAIN in may
     if incident.state is IncidentState.CLOSED or (newest is not None and newest.state is ApprovalState.APPROVED):
-        return ()
+        return (), ()
     if waiting is not None:
-        return _waiting_buttons(waiting, viewer, may)
-    kind = incident.plan.get("kind")
-    buttons: list[Button] = []
-    if contain and kind == PlanKind.LOCK and _has_changes(facts.plans):
-        tried = facts.latest.get(_BLOCK) is not None
-        title = "Try again…" if tried else "Lock account…"
-        buttons.append(Button(title, Verb.LOCK_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE))
-    if contain and kind == PlanKind.FAILED:
-        buttons.append(
-            Button("Check again", Verb.PREPARE_AGAIN.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
-        )
-    if contain and kind in {PlanKind.LOCK, PlanKind.NONE} and await parts.runner.undo_plan(incident.id):
-        buttons.append(Button("Undo…", Verb.UNDO_REVIEW.value, incident.id, incident.nonce))
-    if contain and incident.investigation.get("done"):
-        if _has_changes(plans_from_json(incident.eviction.get("steps", {}))):
-            locked = facts.latest.get(_BLOCK) is not None
-            style = ButtonStyle.POSITIVE if locked else ButtonStyle.DEFAULT
-            buttons.append(
-                Button("Remove what they left…", Verb.EVICT_REVIEW.value, incident.id, incident.nonce, style)
-            )
-        buttons.append(Button("Look again", Verb.LOOK_AGAIN.value, incident.id, incident.investigation["nonce"]))
+        return _waiting_buttons(waiting, viewer, may), ()
+    contain = Permission.ACCOUNT_CONTAIN in may
+    undo = contain and incident.plan.get("kind") in {PlanKind.LOCK, PlanKind.NONE}
+    can_undo = undo and bool(await parts.runner.undo_plan(incident.id))
+    buttons = list(_working_buttons(facts, can_undo=can_undo) if contain else ())
+    opened = facts.progress.opened
+    for phase in _phases_in_reach(facts) if Permission.INCIDENT_READ in may or contain else ():
+        buttons.append(_phase_button(incident, phase))
+    if incident.plan and Permission.INCIDENT_OPEN in may:
+        buttons.append(Button("Close incident…", Verb.CLOSE_SHOW.value, incident.id, incident.nonce))
+    following = _following(facts)
+    buttons = [replace(each, style=ButtonStyle.POSITIVE) if each.title == following else each for each in buttons]
     if (contain or Permission.INCIDENT_READ in may) and incident.investigation.get("done"):
         buttons.insert(0, _what_happened(incident, buttons))
-    return tuple(buttons)
+    known = {PHASE_TITLES[phase] for phase in opened}
+    ordered = sorted(buttons, key=lambda each: (each.style is ButtonStyle.DEFAULT, each.title in known))
+    return tuple(ordered[:_MOST_BUTTONS]), tuple(ordered[_MOST_BUTTONS:])
+
+
+def _working_buttons(facts: _Facts, *, can_undo: bool) -> Iterable[Button]:
+    """What a responder does about the account itself."""
+    incident = facts.incident
+    kind, block = incident.plan.get("kind"), facts.latest.get(_BLOCK)
+    if kind == PlanKind.LOCK and _has_changes(facts.plans):
+        title = "Lock account…" if block is None or _given_back(facts) else "Try again…"
+        style = ButtonStyle.DEFAULT if _given_back(facts) else ButtonStyle.POSITIVE
+        yield Button(title, Verb.LOCK_ASK.value, incident.id, incident.nonce, style)
+    if kind == PlanKind.FAILED:
+        yield Button("Check again", Verb.PREPARE_AGAIN.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
+    if incident.investigation.get("done") and _to_evict(incident):
+        next_one = block is not None and not facts.progress.evicted
+        style = ButtonStyle.POSITIVE if next_one else ButtonStyle.DEFAULT
+        yield Button("Remove what they left…", Verb.EVICT_REVIEW.value, incident.id, incident.nonce, style)
+    if can_undo:
+        yield Button("Undo…", Verb.UNDO_REVIEW.value, incident.id, incident.nonce)
+    if incident.investigation.get("done"):
+        yield Button("Look again", Verb.LOOK_AGAIN.value, incident.id, incident.investigation["nonce"])
+
+
+def _phases_in_reach(facts: _Facts) -> Iterable[Phase]:
+    """The later phases that can be begun: to inform once the account is locked, the others once it is cleared."""
+    block, incident = facts.latest.get(_BLOCK), facts.incident
+    planned = facts.plans.get(_BLOCK)
+    blocked = planned is not None and planned.settled is not None and planned.settled.state in _LOCKED
+    locked = block is not None and block.kind is not RunKind.UNDO and block.state in _LOCKED
+    if not (locked or blocked or _given_back(facts) or facts.progress.opened):
+        return
+    known = bool(incident.investigation.get("done")) and incident.eviction.get("kind") == PlanKind.EVICT
+    cleared = facts.progress.evicted or (known and not _to_evict(incident))
+    for phase in facts.progress.phases:
+        if phase is Phase.INFORM or cleared or phase in facts.progress.opened:
+            yield phase
+
+
+def _phase_button(incident: Incident, phase: Phase) -> Button:
+    target = f"{incident.id}/{phase.value}"
+    return Button(PHASE_TITLES[phase], Verb.PHASE_SHOW.value, target, incident.nonce)
+
+
+def _following(facts: _Facts) -> str | None:
+    """The title of the button that is next once nothing is left to lock or to remove."""
+    if _has_changes(facts.plans) and not _given_back(facts):
+        return None
+    if _to_evict(facts.incident) and not facts.progress.evicted:
+        return None
+    reach = list(_phases_in_reach(facts))
+    for phase in reach:
+        if phase not in facts.progress.opened:
+            return PHASE_TITLES[phase]
+    if reach and all(each.ended for each in facts.progress.standings):
+        return "Close incident…"
+    return None
 
 
 def _what_happened(incident: Incident, others: Sequence[Button]) -> Button:

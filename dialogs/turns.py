@@ -9,24 +9,40 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from cards import approval_card, incident_card, problem_card
+from cards import approval_card, closing_card, incident_card, problem_card, task_card
 from cards.views import ProblemView
-from dialogs import approve, evict, help, lock, open, verdict  # noqa: A004  # the dialogs' own names
-from dialogs.commands import Command, Compromise, Help, Incidents, Report, Status, Unknown, WhoAmI, parse
+from dialogs import approve, close, evict, help, lock, open, phases, report, tasks, verdict  # noqa: A004  # the dialogs' own names
+from dialogs.commands import (
+    Close,
+    Command,
+    Compromise,
+    Help,
+    Incidents,
+    Reopen,
+    Report,
+    Status,
+    Tasks,
+    Unknown,
+    WhoAmI,
+    parse,
+)
 from dialogs.parts import Parts
 from dialogs.render import Viewer, approval_view, incident_view
-from dialogs.turn import Answer, Arrival, CardAnswer, Click, Mention, Message, TextAnswer
+from dialogs.turn import Answer, Arrival, CardAnswer, Click, FileAnswer, Mention, Message, TextAnswer
 from dialogs.verbs import Verb
 from services import approvals, logs
+from services import tasks as by_hand
 from services.access import Permission
 from services.channel import Card, Conversation, ConversationKind
-from services.errors import BadInput, Bug, IRBotError, NotAllowed, NotFound, Refusal
+from services.errors import BadInput, Bug, Conflict, IRBotError, NotAllowed, NotFound, Refusal
 from services.incidents import store
-from services.incidents.model import actor_from_json, conversation_from_json
+from services.incidents.model import IncidentState, actor_from_json, conversation_from_json
 from services.plain_words import explain
+from services.playbook import GUIDED
 from services.posts import PostKind
 from services.requests import Request, RequestState
 
@@ -43,13 +59,27 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.APPROVE: approve.approve,
     Verb.CANCEL: approve.cancel,
     Verb.CHOOSE: open.choose,
+    Verb.CLOSE_CONFIRM: close.confirm,
+    Verb.CLOSE_SHOW: close.show,
     Verb.EVICT_ASK: evict.ask,
     Verb.EVICT_ASK_ALL: evict.ask_all,
     Verb.EVICT_REVIEW: evict.review,
     Verb.LOCK_ASK: lock.ask,
     Verb.LOOK_AGAIN: evict.look_again,
+    Verb.PHASE_SHOW: phases.show,
     Verb.PREPARE_AGAIN: lock.prepare_again,
     Verb.REFUSE: approve.refuse,
+    Verb.REPORT_GET: report.get,
+    Verb.REPORT_SHOW: close.show_report,
+    Verb.STEP_ASK: phases.ask,
+    Verb.STEP_ASK_ALL: phases.ask_all,
+    Verb.STEP_CHECK: phases.check,
+    Verb.STEP_PLAN: phases.plan,
+    Verb.TASK_CHECK: tasks.check,
+    Verb.TASK_DONE: tasks.done,
+    Verb.TASK_SHOW: tasks.show,
+    Verb.TASK_TAKE: tasks.take,
+    Verb.TASK_WAIVE: tasks.waive,
     Verb.UNDO_ASK: evict.ask_undo,
     Verb.UNDO_REVIEW: evict.review_undo,
     Verb.VERDICT_SHOW: verdict.show,
@@ -57,18 +87,42 @@ VERBS: Mapping[Verb, ClickHandler] = {
 
 _ABOUT_INCIDENT = frozenset(
     {
+        Verb.CLOSE_SHOW,
         Verb.EVICT_REVIEW,
         Verb.LOCK_ASK,
         Verb.LOOK_AGAIN,
+        Verb.PHASE_SHOW,
         Verb.PREPARE_AGAIN,
         Verb.UNDO_REVIEW,
         Verb.VERDICT_SHOW,
     }
 )
-_WITH_INPUTS = frozenset({Verb.CHOOSE, Verb.EVICT_ASK, Verb.UNDO_ASK})
+_WITH_INPUTS = frozenset(
+    {
+        Verb.CHOOSE,
+        Verb.CLOSE_CONFIRM,
+        Verb.EVICT_ASK,
+        Verb.STEP_ASK,
+        Verb.TASK_DONE,
+        Verb.TASK_WAIVE,
+        Verb.UNDO_ASK,
+    }
+)
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
+_ABOUT_TASK = frozenset({Verb.TASK_CHECK, Verb.TASK_DONE, Verb.TASK_TAKE, Verb.TASK_WAIVE})
+_ON_A_PHASE = frozenset({Verb.STEP_CHECK, Verb.STEP_PLAN, Verb.TASK_SHOW})
 # What shows an incident or an approval: pressed again later, the card is drawn as it is by then.
-_SHOWN_AFRESH = _ABOUT_APPROVAL | {Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PREPARE_AGAIN, Verb.VERDICT_SHOW}
+_SHOWN_AFRESH = (
+    _ABOUT_APPROVAL
+    | _ON_A_PHASE
+    | {Verb.CLOSE_SHOW, Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PHASE_SHOW, Verb.PREPARE_AGAIN, Verb.VERDICT_SHOW}
+)
+# What may be begun again with the same button, once the first time is surely over.
+_BEGINS = frozenset(entry.opens for entry in GUIDED)
+_AGAIN = frozenset({Verb.TASK_CHECK.value, Verb.REPORT_SHOW.value}) | _BEGINS
+_AGAIN_AFTER_SECONDS = 15.0
+# What a closed incident still answers: it is read only.
+_WHEN_CLOSED = frozenset({Verb.CHOOSE, Verb.REPORT_GET, Verb.REPORT_SHOW, Verb.VERDICT_SHOW})
 _NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
 
 
@@ -101,7 +155,11 @@ class Turns:
         choice = json.dumps(sorted(click.inputs.items())) if verb in _WITH_INPUTS else ""
         key = _key("click", verb, click.id, click.nonce, click.actor.object_id, choice)
         request = await parts.requests.record(
-            key, {"kind": "click", **asdict(click)}, click.actor.object_id, may_repeat=True
+            key,
+            {"kind": "click", **asdict(click)},
+            click.actor.object_id,
+            may_repeat=True,
+            again_after_seconds=_AGAIN_AFTER_SECONDS if verb.value in _AGAIN else None,
         )
         if request.state is RequestState.RECEIVED:
             await parts.durable.start(JOB, request.key)
@@ -115,6 +173,14 @@ class Turns:
         if finished is None or finished.answer is None:
             return TextAnswer(_WORKING)
         return _answer_from_json(finished.answer)
+
+    async def on_file_answer(self, answer: FileAnswer) -> None:
+        """Records the answer; the upload comes behind it."""
+        await self._parts.people.seen(answer.actor, answer.conversation)
+        try:
+            await report.answered(self._parts, answer)
+        except IRBotError as error:
+            _log_refusal(error)
 
     async def on_arrival(self, arrival: Arrival) -> None:
         """Keeps how to reach the people, and greets each personal chat once."""
@@ -168,7 +234,13 @@ class Turns:
             case Status():
                 return await help.status(parts, message, command), {}
             case Report():
-                return await help.report(parts, message, command), {}
+                return await report.offer(parts, message, command), {}
+            case Tasks():
+                return await tasks.command(parts, message, command), {}
+            case Close():
+                return await close.command(parts, message, command), {}
+            case Reopen():
+                return await close.reopen(parts, message, command), {}
             case Incidents():
                 return await help.incidents(parts, message), {}
             case WhoAmI():
@@ -181,6 +253,7 @@ class Turns:
     async def _handle_click(self, request: Request, click: Click) -> None:
         verb = Verb(click.verb)
         try:
+            await self._refuse_if_closed(verb, click)
             answer, state = await VERBS[verb](self._parts, click), RequestState.DONE
         except IRBotError as error:
             _log_refusal(error)
@@ -190,6 +263,22 @@ class Turns:
                 card = _problem(error, request.correlation_id)
                 await self._reply(f"reply:{request.key}", click.conversation, card)
         await self._parts.requests.finish(request.key, state, _answer_to_json(answer))
+
+    async def _refuse_if_closed(self, verb: Verb, click: Click) -> None:
+        """A closed incident is read only, whichever of its cards the button is on."""
+        if verb in _WHEN_CLOSED:
+            return
+        first = click.id.partition("/")[0]
+        async with self._parts.database.read() as connection:
+            incident_id: str | None = first
+            with suppress(NotFound):
+                incident_id = (await approvals.get(connection, first)).incident_id
+            with suppress(NotFound):
+                incident_id = (await by_hand.get(connection, first)).incident_id
+            with suppress(NotFound):
+                incident = await store.get(connection, incident_id or "")
+                if incident.state is not IncidentState.OPEN:
+                    raise Conflict(reason="incident-closed")
 
     async def _refused(self, verb: Verb, click: Click, error: IRBotError) -> Answer:
         """A refusal leaves the card whole: the same card, with one line for the person who clicked."""
@@ -206,7 +295,8 @@ class Turns:
         parts = self._parts
         try:
             if verb in _ABOUT_INCIDENT:
-                return CardAnswer(incident_card(await incident_view(parts, click.id, viewer=viewer, notice=notice)))
+                incident_id = click.id.partition("/")[0]
+                return CardAnswer(incident_card(await incident_view(parts, incident_id, viewer=viewer, notice=notice)))
             if verb in _ABOUT_APPROVAL:
                 async with parts.database.read() as connection:
                     approval = await approvals.get(connection, click.id)
@@ -214,6 +304,12 @@ class Turns:
                     return CardAnswer(approval_card(await approval_view(parts, approval.id, notice=notice)))
                 view = await incident_view(parts, approval.incident_id, viewer=viewer, notice=notice)
                 return CardAnswer(incident_card(view))
+            if verb in _ABOUT_TASK and "/" not in click.id:
+                return CardAnswer(task_card(await tasks.view_of(parts, click.id, viewer=viewer, notice=notice)))
+            if verb is Verb.CLOSE_CONFIRM:
+                return CardAnswer(closing_card(await close.view_of(parts, click.id, viewer=viewer, notice=notice)))
+            if verb in _ON_A_PHASE or verb in _ABOUT_TASK or verb.value in _BEGINS:
+                return await phases.shown(parts, click.id, viewer=viewer, notice=notice)
         except NotFound:
             log.info("a click names something that does not exist: %s", click.id)
         return None

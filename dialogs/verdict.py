@@ -10,6 +10,7 @@ from cards.views import ClaimGroup, ClaimLine, EventLine, GapLine, Tone, Verdict
 from dialogs.parts import Parts
 from dialogs.render import Viewer, incident_view, person_of_subject
 from dialogs.turn import Answer, CardAnswer, Click
+from services import tasks
 from services.access import Permission
 from services.errors import BadInput, Conflict
 from services.incidents import store
@@ -52,7 +53,8 @@ async def show(parts: Parts, click: Click) -> Answer:
         runs = await runs_of(connection, incident.id)
         findings = await findings_of(connection, incident.id)
         effects = {run.id: await effects_of(connection, run.id) for run in runs}
-    verdict = verdict_of(incident, parts.steps, runs, findings, effects)
+        by_hand = await tasks.tasks_of(connection, incident.id)
+    verdict = verdict_of(incident, parts.steps, runs, findings, effects, by_hand)
     now = parts.now()
     async with parts.database.write() as connection:
         await parts.posts.want(

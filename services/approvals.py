@@ -326,6 +326,11 @@ async def _in_state(connection: AsyncConnection, incident_id: str, state: Approv
     return _approval(row) if row else None
 
 
+async def at_work(connection: AsyncConnection, incident_id: str) -> bool:
+    """Whether something approved is being carried out."""
+    return await _in_state(connection, incident_id, ApprovalState.APPROVED) is not None
+
+
 async def newest_of(connection: AsyncConnection, incident_id: str) -> Approval | None:
     """The approval that was asked for last."""
     query = (

@@ -28,8 +28,14 @@ class PostKind(StrEnum):
     """What a post shows, and so how it is drawn and whether it may be sent again."""
 
     APPROVAL = "approval"
+    CLOSING = "closing"
+    GATE = "gate"
     HEADLINE = "headline"
+    PHASE = "phase"
     REPLY = "reply"
+    STEP_PLAN = "step-plan"
+    TASK = "task"
+    WATCH = "watch"
 
 
 class PostState(StrEnum):
@@ -49,6 +55,7 @@ class Post:
 
     id: str
     kind: PostKind
+    key: str
     incident_id: str | None
     approval_id: str | None
     person: Mapping[str, str] | None
@@ -183,6 +190,15 @@ class Posts:
             )
         self.changed.set()
 
+    async def redraw(self, connection: AsyncConnection, incident_id: str) -> None:
+        """Asks for a redraw of all that stands about an incident, where no line of the timeline does so."""
+        await connection.execute(
+            sa.update(tables.posts)
+            .where(tables.posts.c.incident_id == incident_id)
+            .values(wanted_revision=tables.posts.c.wanted_revision + 1)
+        )
+        self.changed.set()
+
     async def refresh_headlines(self, opened_after: datetime) -> None:
         """Asks for a redraw of the headline cards of young open incidents, whose clock would stand still otherwise."""
         young = sa.select(tables.incidents.c.id).where(
@@ -208,6 +224,7 @@ def _post(row: sa.Row[Any]) -> Post:
     return Post(
         id=row.id,
         kind=PostKind(row.kind),
+        key=row.subject_key,
         incident_id=row.incident_id,
         approval_id=row.approval_id,
         person=row.person,

@@ -35,6 +35,7 @@ class Request:
     answer: Mapping[str, Any] | None
     correlation_id: str
     received_at: datetime
+    finished_at: datetime | None = None
 
 
 class Requests:
@@ -45,11 +46,20 @@ class Requests:
         self._now = now
         self._finished: dict[str, asyncio.Event] = {}
 
-    async def record(self, key: str, body: Mapping[str, Any], actor_id: str, *, may_repeat: bool) -> Request:
+    async def record(
+        self,
+        key: str,
+        body: Mapping[str, Any],
+        actor_id: str,
+        *,
+        may_repeat: bool,
+        again_after_seconds: float | None = None,
+    ) -> Request:
         """The request of this key: new, or the one that came before.
 
         Where a person may ask for the same again (press a button twice), what was refused before is taken up as new:
-        the reason may be gone, and every check is made again.
+        the reason may be gone, and every check is made again. With `again_after_seconds` so is what was done that
+        long ago: nobody delivers a click again so late.
         """
         for _ in range(100):
             async with self._database.write() as connection:
@@ -64,11 +74,17 @@ class Requests:
                     received_at=self._now(),
                 )
                 existing = await self._get(connection, key)
-            if existing is not None and not (may_repeat and existing.state is RequestState.REFUSED):
+            refused = may_repeat and existing is not None and existing.state is RequestState.REFUSED
+            if existing is not None and not refused and not self._is_over(existing, again_after_seconds):
                 return existing
             head, _, count = key.rpartition("#")
             key = f"{head}#{int(count) + 1}" if head and count.isdigit() else f"{key}#2"
         raise LookupError(key)
+
+    def _is_over(self, request: Request, seconds: float | None) -> bool:
+        if seconds is None or request.state is not RequestState.DONE or request.finished_at is None:
+            return False
+        return (self._now() - request.finished_at).total_seconds() >= seconds
 
     async def get(self, key: str) -> Request | None:
         """One request by its key."""
@@ -135,4 +151,5 @@ def _request(row: sa.Row[Any]) -> Request:
         answer=row.answer,
         correlation_id=row.correlation_id,
         received_at=row.received_at,
+        finished_at=row.finished_at,
     )

@@ -114,6 +114,17 @@ async def finish(
     return True
 
 
+async def assign(connection: AsyncConnection, task_id: str, to: Actor, now: datetime) -> bool:
+    """Puts a person's name on an open task; False when it is not open any more."""
+    taken = await connection.execute(
+        sa.update(tasks).where(tasks.c.id == task_id, tasks.c.state == TaskState.OPEN.value).values(assignee=asdict(to))
+    )
+    if taken.rowcount != 1:
+        return False
+    await _tell(connection, await get(connection, task_id), AuditTag.TASK_TAKEN, now, to)
+    return True
+
+
 async def get(connection: AsyncConnection, task_id: str) -> Task:
     """One task. Raises NotFound."""
     row = (await connection.execute(sa.select(tasks).where(tasks.c.id == task_id))).one_or_none()

@@ -30,6 +30,10 @@ class Phase(StrEnum):
     STRENGTHEN = "strengthen"
 
 
+# What a responder begins when the time has come; the earlier ones run by themselves.
+LATER = (Phase.INFORM, Phase.RECOVER, Phase.STRENGTHEN)
+
+
 @dataclass(frozen=True)
 class Subject:
     """The compromised account. What could not be looked up is listed in `unknowns`, and counts as the worse case."""

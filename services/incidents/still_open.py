@@ -6,10 +6,25 @@ from collections.abc import Iterable, Mapping
 
 from services.approvals import plans_from_json
 from services.incidents.entry import SIGN_INS
-from services.incidents.model import Phase
+from services.incidents.model import LATER, Phase
 from services.incidents.verdict_case import BLOCK, FEW, GOOD_ENDS, LASTING, Case, Claim, Topic
+from services.playbook import ENTRY_BY_ID
 from services.playbook.ledger import EffectState, RunKind
 from services.playbook.step import State
+from services.tasks import TaskState
+
+GIVE_BACK = "unlock-sign-in"
+_BAD_ENDS = frozenset(
+    {
+        State.ACCEPTED,
+        State.FAILED,
+        State.NEEDS_ON_PREMISES,
+        State.REFUSED,
+        State.RUNNING,
+        State.UNDONE,
+        State.UNKNOWN,
+    }
+)
 
 _COLLEAGUE = "other:"  # the beginning of the key of a finding about somebody else's account
 _UNSURE = frozenset({EffectState.INTENDED, EffectState.SENT, EffectState.UNKNOWN})
@@ -24,7 +39,8 @@ _REMOVERS: Mapping[str, str] = {
 
 def still_open(case: Case) -> Iterable[Claim]:
     """What a responder has yet to do or to decide, in the order in which it presses."""
-    yield from _open_lock(case)
+    if not _given_back(case):
+        yield from _open_lock(case)
     yield from _open_removals(case)
     for found in case.of(*LASTING):
         if found.resolved_at is None and not _is_handled(case, found.step_id):
@@ -38,6 +54,26 @@ def still_open(case: Case) -> Iterable[Claim]:
     if case.lacks(*LASTING):
         text = "Something that lets them in again may have been missed."
         yield Claim(Topic.OPEN, text, not_evaluated=case.lacks(*LASTING))
+    yield from _open_later(case)
+
+
+def _given_back(case: Case) -> bool:
+    """Whether the account was given back to its owner after it was locked."""
+    block, back = case.latest.get(BLOCK), case.latest.get(GIVE_BACK)
+    if back is None or back.state not in GOOD_ENDS:
+        return False
+    return block is None or back.started_at > block.started_at
+
+
+def _open_later(case: Case) -> Iterable[Claim]:
+    """What was begun to inform, recover or strengthen and has not ended well, and what waits to be done by hand."""
+    for run in case.latest.values():
+        entry = case.steps.get(run.step_id) or ENTRY_BY_ID.get(run.step_id)
+        if entry is not None and entry.phase in LATER and run.state in _BAD_ENDS:
+            yield Claim(Topic.OPEN, f"{entry.title}: {run.reason or 'under way'}", (entry.title,))
+    for task in case.tasks:
+        if task.state is TaskState.OPEN:
+            yield Claim(Topic.OPEN, f"To do by hand: {task.title}")
 
 
 def _open_lock(case: Case) -> Iterable[Claim]:

@@ -32,6 +32,7 @@ from services.incidents.verdict_case import (
 )
 from services.playbook.ledger import Effect, Found, Run, RunKind
 from services.playbook.step import Finding, Severity, State, Step
+from services.tasks import Task
 
 # A conclusion from other findings, and so no event of its own.
 _NO_EVENTS = frozenset({(SIGN_INS, "password")})
@@ -82,9 +83,10 @@ def verdict_of(
     runs: Sequence[Run],
     findings: Sequence[Found],
     effects: Mapping[str, Sequence[Effect]],
+    tasks: Sequence[Task] = (),
 ) -> Verdict:
     """The verdict. `runs` are in the order in which they began; `effects` are those of each run, by its id."""
-    case = case_of(incident, steps, runs, findings, effects)
+    case = case_of(incident, steps, runs, findings, effects, tasks)
     suspicious = suspects(case.findings)
     consents = _consents(case)
     intruder = bool(case.loud) or bool(consents)

@@ -10,8 +10,10 @@ from enum import StrEnum
 from services.approvals import plans_from_json
 from services.incidents.entry import SIGN_INS
 from services.incidents.model import Incident, Phase
+from services.playbook import ENTRY_BY_ID
 from services.playbook.ledger import Effect, Found, Run, RunKind
 from services.playbook.step import Plan, Risk, Severity, State, Step
+from services.tasks import Task
 
 BLOCK, CONSENTS = "block-sign-in", "revoke-app-consents"
 SENT_MAIL, ACTIVITY, EXPOSURE = "trace-sent-mail", "review-activity", "assess-exposure"
@@ -78,6 +80,7 @@ class Case:
     proposed: Mapping[str, Plan]
     findings: tuple[Found, ...]
     gaps: tuple[Gap, ...]
+    tasks: tuple[Task, ...] = ()  # what people do by hand
 
     @property
     def loud(self) -> tuple[Found, ...]:
@@ -90,7 +93,7 @@ class Case:
 
     def title(self, step_id: str) -> str:
         """A step's title; one that this playbook does not have yet goes by its id."""
-        step = self.steps.get(step_id)
+        step = self.steps.get(step_id) or ENTRY_BY_ID.get(step_id)
         return step.title if step else step_id.replace("-", " ").capitalize()
 
     def titles(self, found: Iterable[Found]) -> tuple[str, ...]:
@@ -122,6 +125,7 @@ def case_of(
     runs: Sequence[Run],
     findings: Sequence[Found],
     effects: Mapping[str, Sequence[Effect]],
+    tasks: Sequence[Task] = (),
 ) -> Case:
     """All that is known of an incident. `runs` are in the order in which they began; `effects` go by a run's id."""
     changing = {run.step_id: run for run in runs if run.kind is not RunKind.READ}
@@ -133,6 +137,7 @@ def case_of(
         proposed=plans_from_json(incident.eviction.get("steps", {})),
         findings=tuple(findings),
         gaps=(),
+        tasks=tuple(tasks),
     )
     return replace(case, gaps=tuple(_gaps(case)))
 

@@ -10,7 +10,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from services.approvals import PlanKind, plans_to_json
+from services.bulk import Bulk
 from services.errors import IRBotError, MissingLicence, MissingPermission, MissingRole, OnPremises
 from services.incidents.model import Incident, Subject
 from services.microsoft365 import Microsoft365
@@ -18,8 +21,9 @@ from services.microsoft365.accounts import Account
 from services.plain_words import explain
 from services.playbook.ledger import Ledger, RunKind
 from services.playbook.step import Context, Outcome, Plan, State, Step
-from services.posts import Posts
+from services.posts import PostKind, Posts
 from services.settings import Settings
+from services.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +40,9 @@ class Planner:
         posts: Posts,
         steps: Sequence[Step],
         now: Callable[[], datetime],
+        bulk: Bulk | None = None,
     ) -> None:
+        self._bulk = bulk
         self._m365 = m365
         self._settings = settings
         self._ledger = ledger
@@ -57,6 +63,7 @@ class Planner:
             incident=incident.id,
             round=str(incident.investigation.get("nonce", "")),
             ended=partial(self._ledger.ended, incident.id),
+            bulk=self._bulk,
         )
 
     async def read(self, step: Step, incident: Incident, cause: str, ctx: Context, patience_seconds: float) -> None:
@@ -90,7 +97,19 @@ class Planner:
             return
         now = self._now()
         due_at = now + timedelta(hours=self._settings.task_reminder_hours)
-        await self._ledger.want(incident, step.id, plan.todo, now, due_at)
+
+        async def tell(connection: AsyncConnection, task: Task) -> None:
+            await self._posts.want(
+                connection,
+                f"task:{task.id}",
+                PostKind.TASK,
+                now,
+                conversation=incident.conversation,
+                incident_id=incident.id,
+                summary=f"{incident.label}: {task.title}",
+            )
+
+        await self._ledger.want(incident.id, step.id, plan.todo, now, due_at, tell)
 
     async def proposal(self, kind: PlanKind, ctx: Context, steps: Sequence[Step]) -> dict[str, Any]:
         """The plans of the steps as an incident keeps them."""
@@ -100,7 +119,7 @@ class Planner:
 async def planned(step: Step, ctx: Context, patience_seconds: float) -> Plan:
     """The step's plan, or one that is settled with the reason why there is none: a fault of one step is its own."""
     try:
-        async with asyncio.timeout(patience_seconds):
+        async with asyncio.timeout(max(patience_seconds, step.plan_seconds)):
             return await step.plan(ctx)
     except IRBotError as error:
         return Plan(settled=outcome_of(step, ctx, error, reading=True))

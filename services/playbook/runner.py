@@ -30,6 +30,7 @@ from services.incidents.model import Incident, Phase, Subject
 from services.incidents.subjects import recognise
 from services.microsoft365 import Microsoft365
 from services.plain_words import explain
+from services.playbook import by_hand
 from services.playbook.ledger import Effect, EffectState, Ledger, Run, RunKind, effects_of, runs_of
 from services.playbook.planner import Planner, our_fault, outcome_of
 from services.playbook.preparation import INVESTIGATE, PREPARE
@@ -38,12 +39,13 @@ from services.playbook.step import (
     Context,
     Outcome,
     Plan,
+    Report,
     State,
     Step,
     Undo,
     digest_of,
 )
-from services.posts import Posts
+from services.posts import PostKind, Posts
 from services.settings import Settings
 from services.together import together
 
@@ -223,6 +225,7 @@ class Runner:
         if run.state is not State.RUNNING:
             return
         self._posts.changed.set()
+        ctx = replace(ctx, approved=planned, report=Report(lambda words: self._tell(run, words)))
         work = _work_of(step, kind)
         begun = () if fresh else tuple(effect.change for effect in await self._effects(run))
         left = [change for change in planned.changes if change.item not in {each.item for each in begun}]
@@ -230,14 +233,19 @@ class Runner:
         if left or not begun:
             settled, changes = await self._compare(step, kind, work, replace(planned, changes=tuple(left)), ctx)
             if settled is not None and (not begun or settled.state is not State.ALREADY_SO):
-                await self._end(run, settled)
+                await self._end(run, settled, step)
                 return
         changes = (*begun, *changes)
         refused = await self._apply_all(run, step, ctx, work, changes)
         if changes and len(refused) == len(changes):
-            await self._end(run, _refused_words(changes, refused))
+            await self._end(run, _refused_words(changes, refused), step)
         else:
-            later(self._read_back(run, step, ctx, work, changes, refused))
+            later(self._read_back(run, step, ctx, work, changes, refused, planned.unread))
+
+    async def _tell(self, run: Run, words: str) -> None:
+        """Shows how far a long change is."""
+        await self._ledger.progress(run, words)
+        self._posts.changed.set()
 
     async def _compare(
         self, step: Step, kind: RunKind, work: _Work, planned: Plan, ctx: Context
@@ -331,8 +339,9 @@ class Runner:
         work: _Work,
         changes: tuple[Change, ...],
         refused: Mapping[str, Outcome],
+        unread: tuple[str, ...],
     ) -> None:
-        """Ends a run by what the cloud shows, not by what it answered."""
+        """Ends a run by what the cloud shows, not by what it answered; `unread` is what nobody could look at."""
         self._posts.changed.set()
         missing: list[str] = []
         unknown = False
@@ -342,23 +351,27 @@ class Runner:
             effect = await self._ledger.effect(run, planned.item)
             change = effect.change if effect else planned
             unanswered = effect is None or effect.state is EffectState.UNKNOWN
-            patience = self._settings.verify_patience_seconds
+            patience = 0.0 if change.later else self._settings.verify_patience_seconds
             if not await self._shows(ctx, work, change, min(patience, _UNANSWERED_SECONDS) if unanswered else patience):
                 missing.append(change.what)
                 unknown = unknown or unanswered
+        notes = (*ctx.report.notes.values(), *unread)
         if refused:
-            await self._end(run, _refused_words(changes, refused, missing))
+            await self._end(run, _refused_words(changes, refused, missing), step)
+        elif ctx.report.shortfalls:
+            words = " ".join((*ctx.report.shortfalls.values(), *notes))
+            await self._end(run, Outcome(State.FAILED, f"Checked, and not all is done. {words}"))
         elif not missing:
             shown = (
                 f"{changes[0].what}: {changes[0].after}" if len(changes) == 1 else f"All {len(changes)} changes show"
             )
-            await self._end(run, Outcome(work.ends_as, f"Checked. {shown}."))
+            await self._end(run, Outcome(work.ends_as, " ".join((f"Checked. {shown}.", *notes))))
         elif unknown:
             words = f"Microsoft 365 gave no answer, and it does not show: {', '.join(missing)}. Look, then try again."
             await self._end(run, Outcome(State.UNKNOWN, words))
         else:
             words = f"Microsoft 365 said yes, but does not show it yet: {', '.join(missing)}. Look again in a while."
-            await self._end(run, Outcome(State.ACCEPTED, words))
+            await self._end(run, Outcome(State.ACCEPTED, " ".join((words, *notes))))
 
     async def _shows(self, ctx: Context, work: _Work, change: Change, patience_seconds: float) -> bool:
         """Reads until the change shows or patience ends; a read that fails is only a read that has not shown it."""
@@ -376,7 +389,22 @@ class Runner:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_LOOK_SECONDS)
 
-    async def _end(self, run: Run, outcome: Outcome) -> None:
+    async def _end(self, run: Run, outcome: Outcome, step: Step | None = None) -> None:
+        """Ends a run. What its step leaves to be done on-premises is a task before the run says so."""
+        if step is not None and outcome.state is State.NEEDS_ON_PREMISES:
+            now = self._now()
+            async with self._database.write() as connection:
+                incident = await store.get(connection, run.incident_id)
+                task = await by_hand.want_on_premises(connection, incident, step, outcome.reason, self._settings, now)
+                await self._posts.want(
+                    connection,
+                    f"task:{task.id}",
+                    PostKind.TASK,
+                    now,
+                    conversation=incident.conversation,
+                    incident_id=incident.id,
+                    summary=f"{incident.label}: {task.title}",
+                )
         await self._ledger.end(run, outcome, self._now())
         self._posts.changed.set()
 
@@ -394,6 +422,8 @@ class Runner:
     async def _left_to_do(self, approval: Approval, incident: Incident) -> dict[str, Any]:
         """What takes the place of the used proposal. After an eviction or an undo the investigation looks again."""
         values: dict[str, Any] = {}
+        if approval.kind is PlanKind.STEPS:
+            return values
         if approval.kind is not PlanKind.LOCK:
             values |= {"eviction": {}, "investigation": {"nonce": store.new_nonce(), "done": False}}
         if approval.kind is PlanKind.EVICT:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Self, TypeVar
 
 from services.access import Permission
+from services.bulk import Bulk
 from services.channel import Actor
 from services.errors import IRBotError
 from services.incidents.model import Phase, Subject
@@ -74,7 +75,8 @@ class Change:
     """One exact change, and one item that a person can choose.
 
     `item` is its stable key. `seen` is what was read before (a value that the effect moves). `data` is what undo needs
-    to put the old state back, in plain JSON; neither is part of what is approved.
+    to put the old state back, in plain JSON; neither is part of what is approved. `later`: what is asked for is done by
+    something that may be switched off now, so nobody waits for it to show.
     """
 
     item: str
@@ -83,6 +85,7 @@ class Change:
     after: str
     seen: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    later: bool = False
 
 
 class Severity(StrEnum):
@@ -115,6 +118,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Todo:
+    """What a person must look at or do because of what a step read. `key` is stable within its step.
+
+    `organisation`: it is about everybody, so it is wanted once, not once for each incident.
+    """
+
+    key: str
+    title: str
+    instructions: tuple[str, ...]
+    organisation: bool = False
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a step would do. With nothing to change, `settled` says why.
 
@@ -126,9 +142,10 @@ class Plan:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     unread: tuple[str, ...] = ()
+    todo: tuple[Todo, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON without the evidence and the findings, which are kept apart."""
+        """Plain JSON without the evidence, the findings and what is to do, which are kept apart."""
         settled = None if self.settled is None else asdict(self.settled)
         return {
             "changes": [asdict(change) for change in self.changes],
@@ -180,12 +197,32 @@ class Shared:
             return found
 
 
+async def _silent(words: str) -> None:
+    """Tells nobody."""
+
+
+class Report:
+    """What a long change tells, by its item: how far it is, what is worth knowing at the end, what was not done."""
+
+    def __init__(self, progress: Callable[[str], Awaitable[None]] = _silent) -> None:
+        self.progress = progress
+        self.notes: dict[str, str] = {}
+        self.shortfalls: dict[str, str] = {}
+
+
+async def _nothing() -> Mapping[str, Outcome]:
+    """Outside an incident no step has been run."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Context:
     """All that a step may use: Microsoft 365, the subject, and the account as it was read for this run.
 
     `incident` and `round` name the incident and its round of investigation; both stay the same over a restart.
-    `cause` and who asked and decided are known only while an approval is carried out.
+    `ended` tells how each step of the incident ended when it was last run.
+    `cause` and who asked and decided are known only while an approval is carried out, as are `approved`, the plan that
+    was approved, and `report`, where a long change tells how far it is.
     """
 
     m365: Microsoft365
@@ -201,7 +238,11 @@ class Context:
     asked_by: str = ""  # the object id of who asked for it
     decided_by: Actor | None = None
     past: Past = field(default=NO_PAST, compare=False, repr=False)
+    ended: Callable[[], Awaitable[Mapping[str, Outcome]]] = field(default=_nothing, compare=False, repr=False)
     shared: Shared = field(default_factory=Shared, compare=False, repr=False)
+    bulk: Bulk | None = field(default=None, compare=False, repr=False)
+    approved: Plan | None = None
+    report: Report = field(default_factory=Report, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -251,6 +292,7 @@ class Step:
     apply: Callable[[Context, Change], Awaitable[None]] | None
     verify: Callable[[Context, Change], Awaitable[bool]] | None
     explain: Callable[[Context, IRBotError], Outcome | None]
+    plan_seconds: float = 0.0  # what drawing the plan may take where that is more than usual
 
     def __post_init__(self) -> None:
         reads_only = self.risk is Risk.READ
@@ -292,6 +334,7 @@ class Guided:
     opens: str
     needs: tuple[str, ...]
     may_run: Permission
+    button: str = "Start…"
 
 
 Entry = Step | HumanTask | Guided

@@ -236,7 +236,9 @@ def test_unknown_commands_keep_their_text_and_suggest_the_nearest(text: str, nea
 def test_the_table_is_whole() -> None:
     words = [word for row in COMMANDS for word in (row.name, *row.aliases)]
     assert len(words) == len(set(words))
-    assert {row.name for row in COMMANDS} == {"compromise", "status", "report", "incidents", "whoami", "help"}
+    assert {row.name for row in COMMANDS} == {
+        *("compromise", "status", "report", "tasks", "close", "reopen", "incidents", "whoami", "help")
+    }
     for row in COMMANDS:
         assert row.usage.split()[0] == row.name
         assert row.summary.endswith(".")

@@ -17,6 +17,7 @@ from services.incidents import store, timeline
 from services.incidents.model import Incident, Phase
 from services.playbook import STEPS
 from services.playbook.ledger import Effect, EffectState, Ledger, Run, effects_of, runs_of
+from services.playbook.on_demand import OnDemand
 from services.playbook.planner import Planner
 from services.playbook.preparation import Preparation
 from services.playbook.runner import Runner
@@ -133,6 +134,16 @@ class RunnerBench:
             m365=self.m365.typed, settings=options, ledger=self.ledger, posts=self.posts, steps=steps, now=self.clock
         )
         self.preparation = Preparation(
+            database=database,
+            m365=self.m365.typed,
+            settings=options,
+            durable=durable,
+            posts=self.posts,
+            planner=planner,
+            ledger=self.ledger,
+            now=self.clock,
+        )
+        self.on_demand = OnDemand(
             database=database,
             m365=self.m365.typed,
             settings=options,
