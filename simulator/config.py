@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from simulator.permissions import GRANTED
+from simulator.consent import GRANTED
 from simulator.sizes import Size
 
 
@@ -44,6 +44,7 @@ class SimulatorConfig:
     stories: tuple[str, ...] = ()  # compromises that the tenant starts with, and has again after a reset
 
     audit_query_seconds: float = 4.0  # how long a query of the unified audit log runs
+    device_seconds: float = 20.0  # how long a managed device takes to do what Intune asks of it
 
     journal_limit: int | None = None
     folder: Path | None = None  # where the CA file and the certificate go; None takes a temporary folder

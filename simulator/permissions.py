@@ -69,5 +69,5 @@ WRITE: dict[str, str] = {
 }
 KNOWN: dict[str, str] = READ | WRITE
 
-# What the simulated IRBot is granted: everything above except the broad rights that narrower ones replace.
-GRANTED: frozenset[str] = frozenset(KNOWN) - {"User.ReadWrite.All"}
+# For looking at the services alone: everything above except the broad rights that narrower ones replace.
+EVERY_NARROW_ONE: frozenset[str] = frozenset(KNOWN) - {"User.ReadWrite.All"}

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from simulator.bench import Bench
 from simulator.config import SimulatorConfig
+from simulator.permissions import EVERY_NARROW_ONE
 from simulator.server import Simulator
 
 pytest_plugins = ("tests.databases", "tests.graph_contract")
 
-# Audit queries take minutes in the cloud; what waits for them is tested where it matters.
-AT_ONCE = SimulatorConfig(audit_query_seconds=0)
+# Audit queries and devices take minutes in the cloud; what waits for them is tested where it matters.
+AT_ONCE = SimulatorConfig(audit_query_seconds=0, device_seconds=0)
+# What no step asks for yet is tested as well.
+OPEN_TO_ALL = replace(AT_ONCE, permissions=EVERY_NARROW_ONE)
 
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     """A tenant in a box, alone."""
-    async with Simulator(AT_ONCE) as running:
+    async with Simulator(OPEN_TO_ALL) as running:
         yield running
 
 

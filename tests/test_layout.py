@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "services.together",
     ),
     "simulator": ("simulator",),
+    "simulator.consent": ("services.rights", "simulator"),
     "tools": ("cards", "services", "tools"),
 }
 # The parts of the simulator that put the product on its stage; they start it as a user would.

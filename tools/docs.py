@@ -7,21 +7,23 @@ from pathlib import Path
 
 from services.playbook import STEPS
 from services.playbook.step import Rule, Step
+from services.rights import EXCHANGE, beside_the_steps
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "administrator.md"
 BEGIN, END = "<!-- permissions: begin -->", "<!-- permissions: end -->"
-_EXCHANGE = "Exchange: "
 _RULES = {Rule.NONE: "none, it only reads", Rule.CONFIRM: "the asker confirms", Rule.SECOND_PERSON: "a second person"}
 
 
 def permission_table(steps: Sequence[Step]) -> str:
-    """One line a step: what it is for, what it needs, and who must say yes."""
+    """One line a step: what it is for, what it needs, and who must say yes; then what the program needs itself."""
     lines = ["| step | why | Graph application permissions | Exchange cmdlets | approval |", "|---|---|---|---|---|"]
     for step in steps:
-        graph = [f"`{need}`" for need in step.needs if not need.startswith(_EXCHANGE)]
-        exchange = [f"`{need.removeprefix(_EXCHANGE)}`" for need in step.needs if need.startswith(_EXCHANGE)]
+        graph = [f"`{need}`" for need in step.needs if not need.startswith(EXCHANGE)]
+        exchange = [f"`{need.removeprefix(EXCHANGE)}`" for need in step.needs if need.startswith(EXCHANGE)]
         cells = (step.title, step.why, ", ".join(graph), ", ".join(exchange), _RULES[step.approval])
         lines.append(f"| {' | '.join(cell or '–' for cell in cells)} |")  # noqa: RUF001  # a dash for an empty cell
+    lines += ["", "IRBot needs these beside the steps:", "", "| Graph application permission | for |", "|---|---|"]
+    lines += [f"| `{permission}` | {'; '.join(what_for)} |" for permission, what_for in beside_the_steps().items()]
     return "\n".join(lines)
 
 

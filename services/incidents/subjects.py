@@ -15,6 +15,7 @@ from services.together import together
 
 T = TypeVar("T")
 
+_GROUPS = "GroupMember.Read.All"
 _ELIGIBLE = "RoleEligibilitySchedule.Read.Directory"
 
 
@@ -82,6 +83,8 @@ def _privilege(roles: Roles | None, unknowns: list[str]) -> tuple[bool, tuple[st
         missing = roles.eligible_reason == MissingPermission.code
         why = explain(MissingPermission(permissions=[_ELIGIBLE])).what if missing else "They could not be read."
         unknowns.append(f"Eligible roles: {why}")
+    if roles.hidden_groups:
+        unknowns.append(f"Groups: {explain(MissingPermission(permissions=[_GROUPS])).what}")
     active = tuple(sorted({role.name for role in roles.active}))
     eligible = tuple(sorted({role.name for role in roles.eligible or ()}))
     return roles.is_privileged or unread, active, eligible

@@ -29,6 +29,7 @@ ACCOUNT_FIELDS = (
     "lastPasswordChangeDateTime",
     "assignedLicenses",
     "isManagementRestricted",
+    "usageLocation",
 )
 
 # Roles whose holders can do no harm to others. Every other role, custom ones included, counts as privileged.
@@ -65,6 +66,8 @@ class Account:
     licensed: bool
     management_restricted: bool
     on_premises_sid: str | None = None
+    preferred_language: str | None = None  # read for audiences only
+    usage_location: str | None = None  # the country, without which no licence can be given
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Roles:
     eligible_reason: str | None
     role_assignable_group: bool  # member of a group that roles can be given to
     owns_role_assignable_group: bool = False  # may make anybody a member of one, themselves as well
+    hidden_groups: bool = False  # Graph names groups and hides what they are
 
     @property
     def is_privileged(self) -> bool:
@@ -143,6 +147,8 @@ def account_from(entry: Mapping[str, Any]) -> Account:
         licensed=bool(objects(entry, "assignedLicenses")),
         management_restricted=flag(entry, "isManagementRestricted") is True,
         on_premises_sid=text(entry, "onPremisesSecurityIdentifier") or None,
+        preferred_language=text(entry, "preferredLanguage") or None,
+        usage_location=text(entry, "usageLocation") or None,
     )
 
 

@@ -24,7 +24,7 @@ from services.microsoft365.accounts import (
 from services.microsoft365.graph import Graph, Json
 from services.microsoft365.graph_errors import SERVICE
 from services.microsoft365.operations import Effect, Needs, Operation, permissions_of
-from services.microsoft365.reading import flag, is_object_id, kind, objects, quoted, text, texts
+from services.microsoft365.reading import flag, is_object_id, kind, number, objects, quoted, text, texts
 from services.secrets import Secret
 from services.together import together
 
@@ -54,6 +54,7 @@ _SET_PASSWORD = Operation(
 _CHECK_GROUPS = Operation("check-member-groups", ("User.Read.All", "GroupMember.Read.All"))
 _GROUP_MEMBERS = Operation("group-members", ("GroupMember.Read.All",), beside=("User.Read.All",))
 _GROUPS_OF_ACCOUNT = Operation("groups-of-account", ("User.Read.All", "GroupMember.Read.All"))
+_COUNT_ACCOUNTS = Operation("count-accounts", ("User.Read.All",))
 _OWNED_GROUPS = Operation("owned-groups", ("User.Read.All",), beside=("GroupMember.Read.All",))
 _OWN_APP = Operation("own-service-principal", ("Application.Read.All",))
 _OWN_APP_ROLES = Operation("own-app-role-assignments", ("Application.Read.All",))
@@ -65,6 +66,7 @@ NEEDS: Needs = {
     "account": permissions_of(_READ_ACCOUNT),
     "find_accounts": permissions_of(_FIND_ACCOUNTS),
     "nearest_accounts": permissions_of(_FIND_ACCOUNTS),
+    "people_who_can_sign_in": permissions_of(_COUNT_ACCOUNTS),
     "block_sign_in": permissions_of(_SET_ENABLED),
     "allow_sign_in": permissions_of(_SET_ENABLED),
     "revoke_sessions": permissions_of(_REVOKE_SESSIONS),
@@ -131,6 +133,25 @@ class Directory:
         if not near:
             near = _nearest(name, await self._users(_beginning(words[0][:_FEWEST_LETTERS])))
         return near[:limit]
+
+    async def people_who_can_sign_in(self) -> int:
+        """How many accounts are not blocked, guests and shared ones among them. The index lags behind by minutes.
+
+        GET /users?$count; User.Read.All; read only.
+        """
+        request = self._graph.request(
+            Method.GET,
+            self._graph.client.users,
+            select=("id",),
+            filter="accountEnabled eq true",
+            count=True,
+            top=1,
+            headers=_EVENTUAL,
+        )
+        found = number((await self._graph.call(_COUNT_ACCOUNTS, request)).body, "@odata.count")
+        if found is None:
+            raise UpstreamDown(service=SERVICE, operation=_COUNT_ACCOUNTS.name, reason="unreadable-answer")
+        return found
 
     async def block_sign_in(self, object_id: str) -> None:
         """No new tokens for this account, from now on.
@@ -230,7 +251,7 @@ class Directory:
         /users/{id}/transitiveMemberOf and ownedObjects; RoleManagement.Read.Directory,
         RoleEligibilitySchedule.Read.Directory, User.Read.All and GroupMember.Read.All; read only.
         """
-        own, through_groups, owner = await together(
+        own, (through_groups, hidden), owner = await together(
             self._roles_held(object_id, object_id),
             self._roles_through_groups(object_id),
             self._owns_role_assignable_group(object_id),
@@ -243,6 +264,7 @@ class Directory:
             eligible_reason=reasons[0] if reasons else None,
             role_assignable_group=bool(through_groups),
             owns_role_assignable_group=owner,
+            hidden_groups=hidden,
         )
 
     async def organization(self) -> Organization:
@@ -301,21 +323,23 @@ class Directory:
             self._own_app = text(own, "id"), {key: value for key, value in roles.items() if value}
         return self._own_app
 
-    async def _role_assignable_groups(self, object_id: str) -> tuple[str, ...]:
-        """Groups that carry, or may carry, roles. A group that Graph hides from us may: it is looked at as well."""
+    async def _role_assignable_groups(self, object_id: str) -> tuple[tuple[str, ...], bool]:
+        """Groups that carry, or may carry, roles: one that Graph hides from us may. And whether it hides any."""
         holders = self._graph.client.users.by_user_id(object_id).transitive_member_of
         request = self._graph.request(Method.GET, holders, select=_GROUP_FIELDS, top=500)
         items = await self._graph.items(_GROUPS_OF_ACCOUNT, request)
-        return tuple(text(entry, "id") for entry in items.values if kind(entry) == "group" and _may_carry_roles(entry))
+        groups = [entry for entry in items.values if kind(entry) == "group"]
+        found = tuple(text(entry, "id") for entry in groups if _may_carry_roles(entry))
+        return found, any(is_hidden(entry) for entry in groups)
 
     async def _owns_role_assignable_group(self, object_id: str) -> bool:
         owned = self._graph.client.users.by_user_id(object_id).owned_objects.graph_group
         items = await self._graph.items(_OWNED_GROUPS, self._graph.request(Method.GET, owned, select=_GROUP_FIELDS))
         return any(_may_carry_roles(entry) for entry in items.values)
 
-    async def _roles_through_groups(self, account: str) -> tuple[Roles, ...]:
-        groups = await self._role_assignable_groups(account)
-        return await together(*(self._roles_held(group, account) for group in groups))
+    async def _roles_through_groups(self, account: str) -> tuple[tuple[Roles, ...], bool]:
+        groups, hidden = await self._role_assignable_groups(account)
+        return await together(*(self._roles_held(group, account) for group in groups)), hidden
 
     async def _roles_held(self, principal: str, account: str) -> Roles:
         """The roles of one principal. Only the eligible ones may be unreadable: they need a licence."""
@@ -352,7 +376,12 @@ class Directory:
 
 
 def _may_carry_roles(group: Json) -> bool:
-    return flag(group, "isAssignableToRole") or not text(group, "displayName")
+    return flag(group, "isAssignableToRole") or is_hidden(group)
+
+
+def is_hidden(group: Json) -> bool:
+    """Whether Graph gave the id of a group alone, as it does without the right to read groups."""
+    return not text(group, "displayName")
 
 
 def _exactly(sought: str) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 
 from kiota_abstractions.method import Method
 
-from services.errors import Bug, Conflict, Gone
+from services.errors import Bug, Conflict, Gone, MissingPermission
 from services.microsoft365.accounts import LOW_RISK_ROLES
-from services.microsoft365.directory import Directory
+from services.microsoft365.directory import Directory, is_hidden
 from services.microsoft365.graph import Graph, Json
+from services.microsoft365.graph_errors import SERVICE
 from services.microsoft365.operations import Effect, Needs, Operation, permissions_of
 from services.microsoft365.reading import child, flag, kind, moment, quoted, text
 from services.together import together
@@ -112,12 +113,15 @@ class RoleAssignments:
         """The role-assignable groups that an account is in, with the roles of each. Owned ones are not seen.
 
         GET /users/{id}/transitiveMemberOf and …/roleAssignments; User.Read.All, GroupMember.Read.All and
-        RoleManagement.Read.Directory; read only.
+        RoleManagement.Read.Directory; read only. Raises MissingPermission where Graph hides what the groups are.
         """
         holders = self._graph.client.users.by_user_id(object_id).transitive_member_of
         request = self._graph.request(Method.GET, holders, select=("id", "displayName", "isAssignableToRole"), top=500)
         items = await self._graph.items(_GROUPS, request)
-        found = [entry for entry in items.values if kind(entry) == "group" and flag(entry, "isAssignableToRole")]
+        groups = [entry for entry in items.values if kind(entry) == "group"]
+        if any(is_hidden(entry) for entry in groups):
+            raise MissingPermission(service=SERVICE, operation=_GROUPS.name, permissions=["GroupMember.Read.All"])
+        found = [entry for entry in groups if flag(entry, "isAssignableToRole")]
         roles = await together(*(self.held_by(text(entry, "id")) for entry in found))
         return tuple(
             RoleGroup(text(entry, "id"), text(entry, "displayName"), held)

@@ -11,7 +11,6 @@ from services.playbook.mailbox_reading import has_no_mailbox
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
 
 READS = (
-    "User.Read.All",
     "Exchange: Get-Mailbox",
     "Exchange: Get-MailboxPermission",
     "Exchange: Get-RecipientPermission",

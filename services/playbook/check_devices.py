@@ -13,15 +13,16 @@ from services.incidents.model import Phase
 from services.microsoft365.devices import DetectedApp, Device, ManagedDevice
 from services.microsoft365.exchange import mobile_devices
 from services.microsoft365.exchange.mobile_devices import MobileDevice
-from services.plain_words import explain as in_words
+from services.playbook.gaps import Gap, gap, state_with, words_of
 from services.playbook.mailbox_reading import mailbox_of
-from services.playbook.sign_in_score import Judgement, judgement_of
-from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
+from services.playbook.sign_in_score import Judgement, judgement_or_gaps
+from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, Step
 from services.together import together
 
 _ALARM, _WARNING = 5, 3
 _BEFORE_ENTRY = timedelta(minutes=30)  # the log's first sight of the intruder is not their first minute
 _DEVICES_ASKED = 5
+_WITHOUT_LOG = "Without the sign-in log it is not known what came after an intruder."
 # Programs that let somebody else use a computer, as Intune's inventory names them.
 _REMOTE_CONTROL = (
     "anydesk",
@@ -61,35 +62,34 @@ T = TypeVar("T")
 
 async def plan(ctx: Context) -> Plan:
     """Reads Entra, Exchange and Intune beside each other; what one of them does not tell is said."""
-    judgement, devices, phones, managed = await together(
-        _or_error(judgement_of(ctx)),
+    (known, unjudged), devices, phones, managed = await together(
+        judgement_or_gaps(ctx, _WITHOUT_LOG),
         _or_error(ctx.m365.devices.of_account(ctx.subject.object_id)),
         _or_error(_phones(ctx)),
         _or_error(ctx.m365.devices.managed_of(ctx.subject.object_id)),
     )
-    unread: list[str] = []
-    known = judgement if isinstance(judgement, Judgement) else None
+    unread = list(unjudged)
     findings: list[Finding] = []
     evidence: dict[str, Any] = {}
     if isinstance(devices, IRBotError):
-        unread.append(f"Devices in Entra were not read. {in_words(devices).what}")
+        unread.append(gap("Devices in Entra were not read.", devices))
     else:
         findings += [_device(ctx, each, known) for each in devices if _is_new(ctx, each.registered_at)]
         evidence["devices in Entra"] = [_plain(asdict(each)) for each in devices]
     if isinstance(phones, IRBotError):
-        unread.append(f"Phones were not read. {in_words(phones).what}")
+        unread.append(gap("Phones were not read.", phones))
     else:
         findings += [_phone(each, known) for each in phones if _is_new(ctx, each.first_sync)]
         evidence["phones in Exchange"] = [_plain(asdict(each)) for each in phones]
     if isinstance(managed, IRBotError):
-        unread.append(f"What is installed was not read. {in_words(managed).what}")
+        # Without Intune nothing else tells what is installed, so this check has a hole, licensed or not.
+        unread.append(Gap(gap("What is installed was not read.", managed).words))
     else:
         findings += await _in_intune(ctx, managed, evidence, unread)
     loud = sum(finding.severity is not Severity.NOTE for finding in findings)
     count = sum(len(each) for each in (devices, phones) if not isinstance(each, IRBotError))
-    reason = f"{count} devices and phones, {loud} suspicious. {' '.join(unread)}".strip()
-    state = State.NOT_EVALUATED if unread else State.DONE
-    return Plan(settled=Outcome(state, reason), evidence=evidence, findings=tuple(findings))
+    reason = f"{count} devices and phones, {loud} suspicious. {words_of(unread)}".strip()
+    return Plan(settled=Outcome(state_with(unread), reason), evidence=evidence, findings=tuple(findings))
 
 
 async def _or_error(read: Awaitable[T]) -> T | IRBotError:
@@ -162,13 +162,13 @@ def _finding(
 
 
 async def _in_intune(
-    ctx: Context, managed: Sequence[ManagedDevice], evidence: dict[str, Any], unread: list[str]
+    ctx: Context, managed: Sequence[ManagedDevice], evidence: dict[str, Any], unread: list[Gap]
 ) -> list[Finding]:
     """What Intune says of each device, and what is installed on those that were seen last."""
     seen = sorted(managed, key=lambda each: each.last_synced_at.timestamp() if each.last_synced_at else 0, reverse=True)
     asked = seen[:_DEVICES_ASKED]
     if len(seen) > len(asked):
-        unread.append(f"What is installed was read of {len(asked)} of {len(seen)} devices.")
+        unread.append(Gap(f"What is installed was read of {len(asked)} of {len(seen)} devices."))
     listed = await together(*(_or_error(ctx.m365.devices.detected_apps(each.id)) for each in asked))
     apps = dict(zip((each.id for each in asked), listed, strict=True))
     evidence["devices in Intune"] = [_plain(asdict(each)) for each in managed]
@@ -177,7 +177,7 @@ async def _in_intune(
     }
     failed = next((found for found in apps.values() if isinstance(found, IRBotError)), None)
     if failed is not None:
-        unread.append(f"Not all installed apps were read. {in_words(failed).what}")
+        unread.append(gap("Not all installed apps were read.", failed))
     found = (_state(each, apps.get(each.id, ())) for each in seen)
     return [finding for finding in found if finding is not None]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from services.access import Permission
-from services.errors import IRBotError
+from services.errors import Ambiguous, Gone, IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import auto_replies, mailboxes, sweep_rules
 from services.microsoft365.exchange.auto_replies import AutoReply
 from services.microsoft365.exchange.sweep_rules import SweepRule
+from services.playbook.gaps import Gap, gap, state_with, words_of
 from services.playbook.mail_leaks import reply_reasons, reply_to_json, sweep_reasons
 from services.playbook.mailbox_reading import has_no_mailbox, mailbox_of, own_domains
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
@@ -32,8 +33,10 @@ async def plan(ctx: Context) -> Plan:
         severity = Severity.ALARM if outside else Severity.WARNING
         where = "Outside your organisation" if outside else "Inside your organisation"
         findings.append(Finding("smtp", severity, f"All mail is forwarded to {forwarding.smtp_address}", (where, kept)))
+    gaps: tuple[Gap, ...] = ()
     if forwarding.recipient:
-        findings.append(await _recipient(ctx, forwarding.recipient, kept))
+        finding, gaps = await _recipient(ctx, forwarding.recipient, kept)
+        findings.append(finding)
     if reply.on:
         findings.append(_reply(reply, domains))
     findings += [_sweep(rule, domains) for rule in sweeps if rule.enabled]
@@ -47,20 +50,24 @@ async def plan(ctx: Context) -> Plan:
         reason = "Mail is forwarded."
     else:
         reason = f"No mail is forwarded.{' A reply or a sweep rule is worth a look.' if loud else ''}"
-    return Plan(settled=Outcome(State.DONE, reason), evidence=evidence, findings=tuple(findings))
+    reason = f"{reason} {words_of(gaps)}".strip()
+    return Plan(settled=Outcome(state_with(gaps), reason), evidence=evidence, findings=tuple(findings))
 
 
-async def _recipient(ctx: Context, name: str, kept: str) -> Finding:
+async def _recipient(ctx: Context, name: str, kept: str) -> tuple[Finding, tuple[Gap, ...]]:
     """Forwarding through a directory object: a contact may stand for an address outside."""
+    title = f"All mail is forwarded to “{name}”"
     try:
         behind = await mailboxes.resolve_recipient(ctx.m365.exchange, name)
-    except IRBotError:
-        title = f"All mail is forwarded to “{name}”"
-        return Finding("recipient", Severity.ALARM, title, ("Nobody could be found behind that name", kept))
+    except (Gone, Ambiguous):
+        return Finding("recipient", Severity.ALARM, title, ("Nobody could be found behind that name", kept)), ()
+    except IRBotError as error:
+        unread = gap("Who is behind the forwarding could not be read.", error)
+        return Finding("recipient", Severity.ALARM, title, (unread.words, kept)), (unread,)
     where = "A contact outside your organisation" if behind.external else "A colleague"
     severity = Severity.ALARM if behind.external else Severity.WARNING
     title = f"All mail is forwarded to {behind.display_name} ({behind.address})"
-    return Finding("recipient", severity, title, (where, kept), data={"address": behind.address})
+    return Finding("recipient", severity, title, (where, kept), data={"address": behind.address}), ()
 
 
 def _reply(reply: AutoReply, domains: frozenset[str]) -> Finding:

@@ -34,7 +34,8 @@ async def plan(ctx: Context) -> Plan:
         if grant.suspicious
     )
     if changes:
-        return Plan(changes=changes)
+        unread = tuple(f"Not read: {each}" for each in found.unread)
+        return Plan(changes=changes, unread=unread)
     if found.unread:
         return Plan(settled=Outcome(State.NOT_EVALUATED, f"Not read: {'; '.join(found.unread)}"))
     return Plan(settled=Outcome(State.ALREADY_SO, "Nobody suspicious is let into the mailbox."))

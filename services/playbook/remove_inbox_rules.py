@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import Gone, IRBotError, MissingRole
 from services.incidents.model import Phase
 from services.microsoft365.exchange import inbox_rules
 from services.microsoft365.exchange.inbox_rules import InboxRule, RuleRecipient
 from services.playbook.mailbox_reading import has_no_mailbox, mailbox_of, rules_of
 from services.playbook.rule_score import score
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, Severity, State, Step, Undo
+
+log = logging.getLogger(__name__)
 
 
 async def plan(ctx: Context) -> Plan:
@@ -45,9 +48,13 @@ async def plan(ctx: Context) -> Plan:
 async def apply(ctx: Context, change: Change) -> None:
     """Turns the rule off and removes it; one that is gone is done."""
     mailbox = await mailbox_of(ctx)
-    # A delegation rule cannot be turned off as a rule; removing it is what counts.
-    with suppress(IRBotError):
+    try:
         await inbox_rules.disable_rule(ctx.m365.exchange, mailbox, change.item)
+    except MissingRole:
+        raise
+    except IRBotError as error:
+        # A delegation rule cannot be turned off as a rule; removing it is what counts.
+        log.info("a rule could not be turned off before it is removed: %s", error.code)
     with suppress(Gone):
         await inbox_rules.remove_rule(ctx.m365.exchange, mailbox, change.item)
 

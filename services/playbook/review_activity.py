@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from services.access import Permission
@@ -10,24 +11,29 @@ from services.incidents.model import Phase
 from services.microsoft365.exchange import auditing
 from services.playbook.activity_score import OPERATIONS, findings_in
 from services.playbook.audit_trail import Trail, trail_of
-from services.playbook.sign_in_score import Judgement, judgement_of
+from services.playbook.gaps import Gap, gap, state_with, words_of
+from services.playbook.sign_in_score import judgement_or_gaps
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
 from services.together import together
+
+_WITHOUT_LOG = "Without the sign-in log it is not known whose deeds these are."
 
 
 async def plan(ctx: Context) -> Plan:
     """Asks the audit log, waits as long as a check may, and tells what it found so far."""
-    trail, judgement, logged = await together(trail_of(ctx, OPERATIONS), _judgement(ctx), _logged(ctx))
+    trail, (judgement, unjudged), logged = await together(
+        trail_of(ctx, OPERATIONS), judgement_or_gaps(ctx, _WITHOUT_LOG), _logged(ctx)
+    )
     findings = findings_in(trail.records, judgement)
     evidence = {
         "audit records": [asdict(each) | {"at": each.at.isoformat() if each.at else None} for each in trail.records]
     }
     if trail.running or trail.failed:
         evidence = {}
-    return Plan(settled=_outcome(trail, judgement, logged, findings), evidence=evidence, findings=findings)
+    return Plan(settled=_outcome(trail, (*logged, *unjudged), findings), evidence=evidence, findings=findings)
 
 
-def _outcome(trail: Trail, judgement: Judgement | None, logged: str, findings: tuple[Finding, ...]) -> Outcome:
+def _outcome(trail: Trail, gaps: Sequence[Gap], findings: tuple[Finding, ...]) -> Outcome:
     as_of = f"As of {trail.as_of:%d %b %H:%M} UTC" if trail.as_of else "Now"
     if trail.running:
         return Outcome(State.NOT_EVALUATED, f"Microsoft is still searching ({as_of.lower()}). Look again later.")
@@ -36,33 +42,20 @@ def _outcome(trail: Trail, judgement: Judgement | None, logged: str, findings: t
     loud = sum(finding.severity is not Severity.NOTE for finding in findings)
     found = f"{as_of}: {len(trail.records)} records, {loud} suspicious findings."
     late = "Records come up to a day late, so look again."
-    if logged:
-        return Outcome(State.NOT_EVALUATED, f"{logged} {found}")
     if not trail.complete:
-        return Outcome(State.NOT_EVALUATED, f"There are more records than were read. {found} {late}")
-    if judgement is None:
-        return Outcome(
-            State.NOT_EVALUATED, f"Without the sign-in log it is not known whose deeds these are. {found} {late}"
-        )
-    return Outcome(State.DONE, f"{found} {late}")
+        gaps = (Gap("There are more records than were read."), *gaps)
+    return Outcome(state_with(gaps), f"{words_of(gaps)} {found} {late}".strip())
 
 
-async def _judgement(ctx: Context) -> Judgement | None:
-    try:
-        return await judgement_of(ctx)
-    except IRBotError:
-        return None
-
-
-async def _logged(ctx: Context) -> str:
-    """Why an empty log would prove nothing; empty where it takes records in, or where that cannot be read."""
+async def _logged(ctx: Context) -> tuple[Gap, ...]:
+    """Why an empty log would prove nothing; nothing where it takes records in."""
     try:
         switches = await auditing.read(ctx.m365.exchange)
-    except IRBotError:
-        return ""
+    except IRBotError as error:
+        return (gap("Whether the audit log is on could not be read.", error),)
     if not switches.unified_log:
-        return "The audit log is switched off in your organisation."
-    return "" if switches.mailbox_logs else "Mailboxes log nothing in your organisation."
+        return (Gap("The audit log is switched off in your organisation."),)
+    return () if switches.mailbox_logs else (Gap("Mailboxes log nothing in your organisation."),)
 
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:

@@ -14,6 +14,7 @@ from services.microsoft365.exchange import unified_audit
 from services.microsoft365.exchange.unified_audit import AuditRecord
 from services.microsoft365.sign_ins import SignIn
 from services.plain_words import explain as in_words
+from services.playbook.gaps import state_with, words_of
 from services.playbook.sign_in_history import History, Source, address_key, history_of
 from services.playbook.sign_in_score import Judged, Judgement, judgement_of
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
@@ -46,12 +47,11 @@ async def plan(ctx: Context) -> Plan:
 def _outcome(history: History, judgement: Judgement, others: _Others) -> Outcome:
     suspects = judgement.suspects
     found = f"{len(history.sources)} addresses, {len(suspects)} of them suspicious."
-    beside = " ".join((*history.unread, *others.unread))
+    beside = " ".join(each for each in (words_of(history.unread), *others.unread) if each)
     if not history.complete:
         return Outcome(State.NOT_EVALUATED, f"The log has more than was read. {found} {beside}".strip())
-    if others.failed:
-        return Outcome(State.NOT_EVALUATED, f"{found} {beside}")
-    return Outcome(State.DONE, f"{found} {beside}".strip())
+    state = State.NOT_EVALUATED if others.failed else state_with(history.unread)
+    return Outcome(state, f"{found} {beside}".strip())
 
 
 def _places(judgement: Judgement) -> list[Finding]:

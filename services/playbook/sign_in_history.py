@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from services.errors import IRBotError
 from services.microsoft365.risk import RiskDetection
 from services.microsoft365.sign_ins import SignIn
-from services.plain_words import explain
+from services.playbook.gaps import Gap, gap
 from services.playbook.step import Context
 from services.together import together
 
@@ -88,14 +88,14 @@ class Source:
 class History:
     """The sign-ins of 30 days by hand and of the investigated time with tokens.
 
-    Not `complete` where the log has more than was read. `unread` says in words what could not be read beside them.
+    Not `complete` where the log has more than was read. `unread` is what could not be read beside them.
     """
 
     sources: tuple[Source, ...]
     trusted: tuple[Network, ...]
     detections: tuple[RiskDetection, ...]
     complete: bool
-    unread: tuple[str, ...]
+    unread: tuple[Gap, ...]
 
     def is_trusted(self, source: Source) -> bool:
         """Whether the organisation calls all of its addresses its own."""
@@ -116,7 +116,7 @@ async def _read(ctx: Context) -> History:
         _detections(ctx),
     )
     found = {entry.id: entry for entry in (*with_tokens, *by_hand)}
-    unread = tuple(each for each in (networks[1], detections[1]) if each)
+    unread = tuple(each for each in (networks[1], detections[1]) if each is not None)
     return History(
         sources=group(found.values()),
         trusted=networks[0],
@@ -135,20 +135,20 @@ def group(entries: Iterable[SignIn]) -> tuple[Source, ...]:
     return tuple(Source(key, tuple(sorted(each, key=_time))) for key, each in by_key.items())
 
 
-async def _networks(ctx: Context) -> tuple[tuple[Network, ...], str]:
+async def _networks(ctx: Context) -> tuple[tuple[Network, ...], Gap | None]:
     try:
         ranges = await ctx.m365.policies.trusted_networks()
     except IRBotError as error:
-        return (), f"Trusted locations could not be read. {explain(error).what}"
-    return _parsed(ranges), ""
+        return (), gap("Trusted locations could not be read.", error)
+    return _parsed(ranges), None
 
 
-async def _detections(ctx: Context) -> tuple[tuple[RiskDetection, ...], str]:
+async def _detections(ctx: Context) -> tuple[tuple[RiskDetection, ...], Gap | None]:
     try:
         listed = await ctx.m365.risk.detections(ctx.subject.object_id, ctx.since, _MOST_DETECTIONS)
     except IRBotError as error:
-        return (), f"Risk could not be read. {explain(error).what}"
-    return listed.values, "" if listed.complete else "Not all risk detections were read."
+        return (), gap("Risk could not be read.", error)
+    return listed.values, None if listed.complete else Gap("Not all risk detections were read.")
 
 
 def _parsed(ranges: Sequence[str]) -> tuple[Network, ...]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.errors import IRBotError
 from services.microsoft365.sign_ins import SignIn
+from services.playbook.gaps import Gap, gap
 from services.playbook.sign_in_history import History, Source, address_key, history_of
 from services.playbook.step import Context, Severity
 
@@ -98,9 +100,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All addresses, worst first."""
+    """All addresses, worst first. `unread` is what they had to be judged without."""
 
     judged: tuple[Judged, ...]
+    unread: tuple[Gap, ...] = ()
 
     @property
     def suspects(self) -> tuple[Judged, ...]:
@@ -130,6 +133,15 @@ async def judgement_of(ctx: Context) -> Judgement:
     return await ctx.shared.once("sign-in judgement", lambda: _judged(history, ctx.since))
 
 
+async def judgement_or_gaps(ctx: Context, without: str) -> tuple[Judgement | None, tuple[Gap, ...]]:
+    """The judgement and what it lacks; None where the log cannot be read, and `without` says what that costs."""
+    try:
+        judgement = await judgement_of(ctx)
+    except IRBotError as error:
+        return None, (gap(without, error),)
+    return judgement, judgement.unread
+
+
 async def _judged(history: History, since: datetime) -> Judgement:
     return judge(history, since)
 
@@ -142,7 +154,7 @@ def judge(history: History, since: datetime) -> Judgement:
         for source in history.sources
         if source.last is not None and (source.last >= since or source in usual)
     ]
-    return Judgement(tuple(sorted(judged, key=lambda each: (-each.points, each.source.key))))
+    return Judgement(tuple(sorted(judged, key=lambda each: (-each.points, each.source.key))), history.unread)
 
 
 def _usual(history: History, since: datetime) -> tuple[Source, ...]:

@@ -8,6 +8,7 @@ from services.access import Permission
 from services.errors import Conflict, Gone, IRBotError, MissingLicence
 from services.incidents.model import Phase
 from services.microsoft365.role_assignments import RoleAssignment, RoleGroup
+from services.playbook.gaps import gap
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
 from services.together import together
 
@@ -35,9 +36,11 @@ async def plan(ctx: Context) -> Plan:
         *(_role_change("role", "Role", each, HELD) for each in active),
         *(_group_change(group) for group in groups),
     ]
+    unread: tuple[str, ...] = ()
     if isinstance(eligible, IRBotError):
         if not changes:
             raise eligible
+        unread = (gap("Roles that can be taken at will could not be read.", eligible).words,)
     else:
         changes += [
             _role_change("eligible", "Eligible role", each, MAY_TAKE) for each in eligible if each.is_privileged
@@ -47,7 +50,7 @@ async def plan(ctx: Context) -> Plan:
     makes_global = [each for each in active if each.is_global_administrator]
     if len(changes) == len(makes_global) and not await roles.other_global_administrator(subject.object_id):
         return Plan(settled=Outcome(State.REFUSED, _LAST))
-    return Plan(changes=tuple(changes))
+    return Plan(changes=tuple(changes), unread=unread)
 
 
 async def _eligible_or_error(ctx: Context) -> tuple[RoleAssignment, ...] | IRBotError:

@@ -10,9 +10,10 @@ from services.access import Permission
 from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import message_traces
+from services.playbook.gaps import Gap, state_with, words_of
 from services.playbook.mailbox_reading import own_domains
 from services.playbook.sent_mail import Mailing, Sent, mailings
-from services.playbook.sign_in_score import Judgement, judgement_of
+from services.playbook.sign_in_score import judgement_or_gaps
 from services.playbook.step import Context, Finding, NoUndo, Outcome, Plan, Risk, Rule, Severity, State, Step
 from services.together import together
 
@@ -20,6 +21,7 @@ _MOST_LINES = 20_000
 _MOST_FINDINGS = 20
 _MOST_RECIPIENTS = 3000
 _SUBJECT_LENGTH = 60
+_WITHOUT_LOG = "Where they were sent from could not be judged without the sign-in log."
 
 
 @dataclass(frozen=True)
@@ -38,24 +40,25 @@ async def plan(ctx: Context) -> Plan:
     addresses = _addresses(ctx)
     if not addresses:
         return Plan(settled=Outcome(State.DONE, "The account has no mail address."))
-    trace, domains, judgement = await together(_trace(ctx, addresses), own_domains(ctx), _judgement(ctx))
+    trace, domains, (judgement, gaps) = await together(
+        _trace(ctx, addresses), own_domains(ctx), judgement_or_gaps(ctx, _WITHOUT_LOG)
+    )
     found = mailings(trace.sent, domains, judgement)
     telling = [each for each in found if each.reasons]
     findings = tuple(_finding(each) for each in telling[:_MOST_FINDINGS])
     evidence = {"message trace": [asdict(each) | {"at": _stamp(each)} for each in trace.sent], "read by": trace.by}
-    return Plan(settled=_outcome(trace, found, judgement), evidence=evidence, findings=findings)
+    return Plan(settled=_outcome(trace, found, gaps), evidence=evidence, findings=findings)
 
 
-def _outcome(trace: _Trace, found: Sequence[Mailing], judgement: Judgement | None) -> Outcome:
+def _outcome(trace: _Trace, found: Sequence[Mailing], gaps: Sequence[Gap]) -> Outcome:
     recipients = {address for each in found for address in each.recipients}
     loud = sum(each.severity is not Severity.NOTE for each in found)
     messages = len({each.message_id or each.trace_id for each in trace.sent})
-    reason = f"{messages} messages to {len(recipients)} recipients, {loud} suspicious subjects."
-    if judgement is None:
-        reason += " Where they were sent from could not be judged without the sign-in log."
+    found_words = f"{messages} messages to {len(recipients)} recipients, {loud} suspicious subjects."
+    reason = f"{found_words} {words_of(gaps)}".strip()
     if not trace.complete:
         return Outcome(State.NOT_EVALUATED, f"The trace is incomplete. {reason}")
-    return Outcome(State.DONE, reason)
+    return Outcome(state_with(gaps), reason)
 
 
 def _addresses(ctx: Context) -> tuple[str, ...]:
@@ -63,14 +66,6 @@ def _addresses(ctx: Context) -> tuple[str, ...]:
     known = [ctx.account.mail or "", *ctx.account.proxy_addresses]
     smtp = (each.partition(":")[2] if each.lower().startswith("smtp:") else each for each in known)
     return tuple(dict.fromkeys(each.lower() for each in smtp if "@" in each and ":" not in each))
-
-
-async def _judgement(ctx: Context) -> Judgement | None:
-    """What is said of the account's addresses; None where the sign-in log cannot be read."""
-    try:
-        return await judgement_of(ctx)
-    except IRBotError:
-        return None
 
 
 async def _trace(ctx: Context, addresses: Sequence[str]) -> _Trace:

@@ -12,29 +12,31 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import product
+from uuid import UUID
 
 import pytest
 
 from services.errors import IRBotError
 from services.incidents.model import Subject
 from services.incidents.subjects import recognise
-from services.microsoft365 import GRAPH_NEEDS, Microsoft365, Tokens
+from services.microsoft365 import Microsoft365, Tokens
 from services.microsoft365.accounts import Account
 from services.playbook import STEPS
 from services.playbook.planner import outcome_of
 from services.playbook.step import Context, Outcome, State, Step, Undo
+from services.rights import EXCHANGE, beside_the_steps
 from services.settings import Settings
 from simulator.clock import stamp
 from simulator.config import SimulatorConfig
 from simulator.exchange import exchange_of
+from simulator.exchange.audit_log import log
 from simulator.exchange.cmdlets.inbox_rules import new_sweep_rule
-from simulator.exchange.state import Permission
-from simulator.permissions import GRANTED, KNOWN
+from simulator.exchange.defaults import new_outbound_connector
+from simulator.exchange.state import Folder, FolderPermission, Mailbox, Permission
 from simulator.server import Simulator
 from tests.services.playbook.tenancy import unpaced
 
-_EXCHANGE = "Exchange: "
+BESIDE = frozenset(beside_the_steps())
 PEOPLE: Mapping[str, str] = {  # who is looked at, and what happened to them
     "megan": "mass-phishing",
     "lee": "invoice-fraud",
@@ -43,16 +45,16 @@ PEOPLE: Mapping[str, str] = {  # who is looked at, and what happened to them
     "joni.sherman2": "method-and-device",
     "isaiah": "global-administrator",
 }
+# The one for whom the step has to look whether somebody else is Global Administrator.
+ALSO: Mapping[str, tuple[str, ...]] = {"strip-roles": ("isaiah",)}
 CANNOT = frozenset({State.NOT_EVALUATED, State.REFUSED})
-
-# What asks for these beside the steps: who may do what, and who is to be asked.
-ROLE_CHECKS = frozenset(GRAPH_NEEDS["directory.groups_of"] + GRAPH_NEEDS["directory.people_in"])
 
 # What does in place of a right: Graph takes the wider one, or the step reads the same elsewhere. The right is missed
 # only where those are gone as well.
 STANDS_IN: Mapping[str, frozenset[str]] = {
     "Application.Read.All": frozenset({"Application.ReadWrite.All", "Directory.Read.All"}),
     "AuditLogsQuery.Read.All": frozenset({"Exchange: Search-UnifiedAuditLog"}),
+    "GroupMember.Read.All": frozenset({"Directory.Read.All", "GroupMember.ReadWrite.All"}),
     "Device.Read.All": frozenset({"Device.ReadWrite.All", "Directory.Read.All"}),
     "Directory.Read.All": frozenset({"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}),
     "ExchangeMessageTrace.Read.All": frozenset({"Exchange: Get-MessageTraceV2"}),
@@ -65,97 +67,26 @@ STANDS_IN: Mapping[str, frozenset[str]] = {
     "UserAuthenticationMethod.Read.All": frozenset({"UserAuthenticationMethod.ReadWrite.All"}),
 }
 
-# What a step works without, and why that is so. A line that is not true any more fails.
-WORKS_WITHOUT: dict[tuple[str, str], str] = {
-    ("check-delegates", "User.Read.All"): "people are told from strangers by Exchange's own answer",
-    ("check-devices", "AuditLog.Read.All"): "devices are judged without sign-ins, and the step does not say so",
-    ("check-forwarding", "Exchange: Get-Recipient"): "the finding says that nobody is behind the name",
-    ("identify", "GroupMember.Read.All"): "Graph gives the groups' ids for User.Read.All; the role checks need it",
-    ("remove-delegates", "Exchange: Add-MailboxFolderPermission"): "an undo for entries that no story has",
-    ("remove-delegates", "Exchange: Get-Recipient"): "who is behind a name stays unsaid, and nothing is proposed",
-    ("remove-delegates", "Exchange: Remove-MailboxFolderPermission"): "for entries that no story has",
-    ("remove-delegates", "User.Read.All"): "people are told from strangers by Exchange's own answer",
-    ("remove-inbox-rules", "Exchange: Disable-InboxRule"): "a rule that cannot be turned off is removed all the same",
-    ("review-activity", "AuditLog.Read.All"): "not evaluated, without the permission's name",
-    ("review-activity", "Exchange: Get-AdminAuditLogConfig"): "the log is taken for switched on",
-    ("review-activity", "Exchange: Get-OrganizationConfig"): "the log is taken for switched on",
-    ("review-activity", "Exchange: Search-UnifiedAuditLog"): "the second way to what Graph's query finds",
-    ("review-sign-ins", "Exchange: Search-UnifiedAuditLog"): "the second way, where the sign-in log is not licensed",
-    ("review-sign-ins", "IdentityRiskEvent.Read.All"): "named in the reason of a step that is done",
-    ("review-sign-ins", "Policy.Read.All"): "named in the reason of a step that is done",
-    ("strip-roles", "GroupMember.Read.All"): "Graph gives the groups' ids for User.Read.All",
-    ("strip-roles", "RoleEligibilitySchedule.Read.Directory"): "eligible roles that were not read count as none",
-    ("strip-roles", "User.Read.All"): "Graph takes GroupMember.Read.All for the groups of an account",
-    ("trace-sent-mail", "AuditLog.Read.All"): "said without the permission's name, in a step that is done",
-    ("trace-sent-mail", "Exchange: Get-MessageTraceV2"): "the second way to what Graph's trace finds",
+# The second way to the same: a step works without it, and says what the first way says where both are gone.
+SECOND_WAYS: Mapping[tuple[str, str], str] = {
+    ("review-activity", "Exchange: Search-UnifiedAuditLog"): "AuditLogsQuery.Read.All",
+    ("trace-sent-mail", "Exchange: Get-MessageTraceV2"): "ExchangeMessageTrace.Read.All",
 }
-# A part of the mail flow that cannot be read is left out of a plan that has another change; the check names it.
-for _right in (
-    "Get-HostedOutboundSpamFilterPolicy",
-    "Get-InboundConnector",
-    "Get-JournalRule",
-    "Get-OutboundConnector",
-    "Get-RemoteDomain",
-    "Get-TransportRule",
-    "Search-UnifiedAuditLog",
-):
-    WORKS_WITHOUT["disable-mail-flow", f"{_EXCHANGE}{_right}"] = "left out of a plan that has another change"
-for _right in ("Disable-JournalRule", "Enable-JournalRule", "Set-OutboundConnector"):
-    WORKS_WITHOUT["disable-mail-flow", f"{_EXCHANGE}{_right}"] = "for what no story has"
-# Two more things by which sign-ins are judged; who only uses that judgement does not name them.
-for _step, _right in product(
-    ("check-devices", "review-activity", "trace-sent-mail"), ("IdentityRiskEvent.Read.All", "Policy.Read.All")
-):
-    WORKS_WITHOUT[_step, _right] = "sign-ins are judged without it, and the step does not say so"
+# The second way where the first one is not licensed.
+WITHOUT_A_LICENCE = frozenset({("review-sign-ins", "Exchange: Search-UnifiedAuditLog")})
 
 
 def declared(step: Step) -> frozenset[str]:
     return frozenset(step.needs)
 
 
-# What the simulated app holds besides: for functions of an area that no step may use so far, and for what is no step.
-_TESTED_ALONE = "the simulated service answers it, and only its own tests ask"
-BESIDE_THE_STEPS: Mapping[str, str] = {
-    "AppCatalog.Read.All": "teams_apps.catalogue_id: reaching people in Teams",
-    "AttackSimulation.ReadWrite.All": _TESTED_ALONE,
-    "Chat.Create": _TESTED_ALONE,
-    "Contacts.Read": _TESTED_ALONE,
-    "DeviceManagementManagedDevices.PrivilegedOperations.All": "devices.sync and devices.scan",
-    "Domain.Read.All": _TESTED_ALONE,
-    "IdentityRiskEvent.ReadWrite.All": "sign_ins.confirm_compromised",
-    "LicenseAssignment.ReadWrite.All": "licences.assign",
-    "Mail.ReadBasic.All": "messages.in_folder and messages.was_sent",
-    "Mail.ReadWrite": "messages.move and messages.purge",
-    "Mail.Send": "messages.send",
-    "MailboxSettings.ReadWrite": "mailbox.switch_rule and its like",
-    "Organization.Read.All": _TESTED_ALONE,
-    "People.Read.All": _TESTED_ALONE,
-    "Policy.ReadWrite.AuthenticationMethod": "policies.set_per_user_mfa",
-    "Policy.ReadWrite.ConditionalAccess": "policies.create_access_policy",
-    "Policy.ReadWrite.SecurityDefaults": "policies.set_security_defaults",
-    "RoleAssignmentSchedule.Read.Directory": _TESTED_ALONE,
-    "SecurityAlert.Read.All": "alerts.about",
-    "SecurityAlert.ReadWrite.All": "alerts.mark_compromised",
-    "SecurityAnalyzedMessage.ReadWrite.All": "messages.remediate",
-    "SecurityEvents.Read.All": "scores.latest and scores.recommendations",
-    "SecurityIdentitiesAccount.Read.All": "on_premises.account",
-    "SecurityIdentitiesActions.ReadWrite.All": "on_premises.disable and its like",
-    "SecurityIncident.Read.All": _TESTED_ALONE,
-    "SecurityIncident.ReadWrite.All": _TESTED_ALONE,
-    "TeamsActivity.Send": "teams_apps.notify",
-    "TeamsAppInstallation.ReadWriteSelfForUser.All": "teams_apps.install",
-    "ThreatHunting.Read.All": "alerts.hunt",
-    "User-Mail.ReadWrite.All": _TESTED_ALONE,
-    "User-Phone.ReadWrite.All": _TESTED_ALONE,
-}
-
-PERMISSIONS = sorted({need for step in STEPS for need in step.needs if not need.startswith(_EXCHANGE)})
-CMDLETS = sorted({need for step in STEPS for need in step.needs if need.startswith(_EXCHANGE)})
+PERMISSIONS = sorted({need for step in STEPS for need in step.needs if not need.startswith(EXCHANGE)})
+CMDLETS = sorted({need for step in STEPS for need in step.needs if need.startswith(EXCHANGE)})
 
 
 @dataclass(frozen=True)
 class End:
-    """How one step ended: each of its parts, and what it did."""
+    """How one step ended: each of its parts, what it had to leave out for want of reading, and what it did."""
 
     outcomes: tuple[Outcome, ...]
     items: tuple[str, ...]
@@ -166,7 +97,7 @@ class End:
 
     def misses(self, right: str) -> bool:
         """Whether some part could not be done, with this right in its reason."""
-        name = re.compile(rf"(?<![\w.-]){re.escape(right.removeprefix(_EXCHANGE))}(?![\w-]|\.\w)")
+        name = re.compile(rf"(?<![\w.-]){re.escape(right.removeprefix(EXCHANGE))}(?![\w-]|\.\w)")
         return any(outcome.state in CANNOT and name.search(outcome.reason) for outcome in self.outcomes)
 
 
@@ -191,11 +122,11 @@ class Tenant:
 async def tenant(without: Iterable[str] = ()) -> AsyncIterator[Tenant]:
     """All rights that are declared, except those."""
     gone = frozenset(without)
-    granted = (frozenset(PERMISSIONS) | ROLE_CHECKS) - gone
+    granted = (frozenset(PERMISSIONS) | BESIDE) - gone
     config = SimulatorConfig(permissions=granted, stories=tuple(PEOPLE.values()), audit_query_seconds=0)
     async with Simulator(config) as sim:
         _furnish(sim)
-        exchange_of(sim.world).knobs.without_cmdlets = frozenset(name.removeprefix(_EXCHANGE) for name in gone)
+        exchange_of(sim.world).knobs.without_cmdlets = frozenset(name.removeprefix(EXCHANGE) for name in gone)
         values = {name.removeprefix("IRBOT_").lower(): value for name, value in sim.environment().items()}
         settings = Settings(**values)  # type: ignore[arg-type]  # pydantic reads the texts
         tokens = Tokens(settings)
@@ -217,8 +148,10 @@ def _furnish(sim: Simulator) -> None:
         if folder.folder_type == "Inbox":
             folder.permissions[0].rights = ["Reviewer"]
         if folder.folder_type == "Calendar":
+            _share(sim, isaiah, folder)
             folder.publishing |= {"PublishEnabled": True, "DetailLevel": "FullDetails"}
     tenant, lee, miriam = sim.world.tenant, sim.world.tenant.user("lee"), sim.world.tenant.user("miriam.o'connor")
+    _furnish_mail_flow(sim)
     new_sweep_rule(exchange_of(sim.world).mailbox("lee"), "Colleagues", Sender=f"lynne@{tenant.domain}", KeepLatest=1)
     lee.mailbox_settings["automaticRepliesSetting"] |= {
         "status": "alwaysEnabled",
@@ -241,6 +174,27 @@ def _furnish(sim: Simulator) -> None:
     )
 
 
+def _share(sim: Simulator, mailbox: Mailbox, folder: Folder) -> None:
+    """An entry for one colleague, made lately."""
+    lynne, identity = sim.world.tenant.user("lynne"), f"{mailbox.exchange_guid}:{folder.folder_id}"
+    folder.permissions.append(FolderPermission(lynne.id, ["Reviewer"]))
+    parameters = [{"Name": "Identity", "Value": identity}, {"Name": "User", "Value": lynne.id}]
+    log(exchange_of(sim.world), datetime.now(UTC) - timedelta(hours=1), "Add-MailboxFolderPermission",
+        record_id="shared", upn="isaiah@contoso.com", record_type="ExchangeAdmin", workload="Exchange",
+        object_id=identity, delay=timedelta(0), Parameters=parameters)  # fmt: skip
+
+
+def _furnish_mail_flow(sim: Simulator) -> None:
+    exchange, now = exchange_of(sim.world), datetime.now(UTC)
+    held = exchange.organisation
+    held.outbound_connectors.append(new_outbound_connector("relay", UUID(int=7), now, IsTransportRuleScoped=True))
+    held.journal_rules.append(
+        {"Name": "Copies", "Enabled": True, "JournalEmailAddress": "copies@elsewhere.example", "Scope": "Global"}
+    )
+    log(exchange, now - timedelta(hours=1), "New-JournalRule", record_id="copies", upn="isaiah@contoso.com",
+        record_type="ExchangeAdmin", workload="Exchange", object_id="Copies", delay=timedelta(0))  # fmt: skip
+
+
 async def end_of(step: Step, ctx: Context) -> End:
     """Lets a step do all that it can; the runner words its refusals in the same way."""
     try:
@@ -249,7 +203,7 @@ async def end_of(step: Step, ctx: Context) -> End:
         return End((outcome_of(step, ctx, error, reading=True),), ())
     if plan.settled is not None:
         return End((plan.settled,), tuple(finding.key for finding in plan.findings))
-    outcomes: list[Outcome] = []
+    outcomes = [Outcome(State.NOT_EVALUATED, sentence) for sentence in plan.unread]
     for change in plan.changes:
         assert step.apply is not None
         assert step.verify is not None
@@ -303,7 +257,7 @@ async def _extremes(step: Step, full: Tenant, people: Mapping[str, tuple[Subject
 
     loads = {who: await work(who) for who in people}
     most, least = max(loads, key=lambda who: loads[who]), min(loads, key=lambda who: loads[who])
-    return (most,) if loads[most] == loads[least] else (most, least)
+    return tuple(dict.fromkeys((most, *(() if loads[most] == loads[least] else (least,)), *ALSO.get(step.id, ()))))
 
 
 @cache
@@ -342,27 +296,37 @@ async def test_with_all_rights_every_step_works_and_every_change_is_tried() -> N
 async def test_a_right_is_missed_by_name_where_it_is_declared(right: str) -> None:
     declaring = [step for step in STEPS if right in declared(step)]
     ends = await ends_without(frozenset({right}) | STANDS_IN.get(right, frozenset()), declaring)
-    expected = {step.id for step in declaring if (step.id, right) not in WORKS_WITHOUT}
+    expected = {step.id for step in declaring} - _do_without(right)
     assert {step_id for step_id, both in ends.items() if any(end.misses(right) for end in both)} == expected
+
+
+def _do_without(right: str) -> set[str]:
+    return {step_id for step_id, needed in {*SECOND_WAYS, *WITHOUT_A_LICENCE} if needed == right}
+
+
+@pytest.mark.parametrize(("pair", "first"), SECOND_WAYS.items(), ids=lambda value: str(value[0]))
+async def test_a_second_way_does_in_place_of_the_first_and_both_gone_are_missed(
+    pair: tuple[str, str], first: str
+) -> None:
+    step_id, second = pair
+    step = next(step for step in STEPS if step.id == step_id)
+    base = await baseline()
+    for gone in (first, second):
+        ends = await ends_without(frozenset({gone}), [step])
+        assert [end.states for end in ends[step_id]] == [end.states for end in base.ends[step_id]]
+    ends = await ends_without(frozenset({first, second}), [step])
+    assert any(end.misses(first) for end in ends[step_id])
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
 async def test_no_step_changes_its_state_where_it_lacks_what_it_does_not_declare(step: Step) -> None:
     """All that it does not declare is gone at once, which is worse than any one of them."""
     base = await baseline()
-    ends = await ends_without(frozenset({*PERMISSIONS, *CMDLETS, *ROLE_CHECKS}) - declared(step), [step])
+    ends = await ends_without(frozenset({*PERMISSIONS, *CMDLETS, *BESIDE}) - declared(step), [step])
     assert [(end.states, end.items) for end in ends[step.id]] == [
         (usual.states, usual.items) for usual in base.ends[step.id]
     ]
 
 
-def test_what_a_step_works_without_is_something_that_it_declares() -> None:
-    assert {
-        pair for pair in WORKS_WITHOUT if pair not in {(step.id, need) for step in STEPS for need in step.needs}
-    } == set()
-
-
-def test_the_simulated_app_holds_what_is_declared_and_what_is_explained() -> None:
-    asked = frozenset(PERMISSIONS) | ROLE_CHECKS
-    assert GRANTED - asked <= set(BESIDE_THE_STEPS) <= GRANTED
-    assert asked <= GRANTED <= set(KNOWN)
+def test_every_second_way_is_declared() -> None:
+    assert {*SECOND_WAYS, *WITHOUT_A_LICENCE} <= {(step.id, need) for step in STEPS for need in step.needs}

@@ -9,7 +9,7 @@ from services.playbook.planner import outcome_of
 from services.playbook.step import Rule, State
 from services.playbook.strip_roles import STEP
 from simulator.config import SimulatorConfig
-from simulator.permissions import GRANTED
+from simulator.consent import GRANTED
 from simulator.roles import ROLES
 from simulator.tenant import Group, RoleAssignment
 from tests.services.playbook.tenancy import Tenancy, settled, tenancy
