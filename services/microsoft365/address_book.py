@@ -21,7 +21,7 @@ _MEMBERS = Operation("group-members", ("GroupMember.Read.All",), beside=("User.R
 
 NEEDS: Needs = {
     "people_at": permissions_of(_PEOPLE),
-    "everybody": permissions_of(_PEOPLE),
+    "all_people": permissions_of(_PEOPLE),
     "department": permissions_of(_PEOPLE),
     "groups_at": permissions_of(_GROUPS),
     "mail_groups": permissions_of(_GROUPS),
@@ -70,13 +70,12 @@ class AddressBook:
         items = await self._graph.items(_PEOPLE, request, limit=_FEW)
         return tuple(account_from(entry) for entry in items.values)
 
-    async def everybody(self) -> AsyncIterator[tuple[Account, ...]]:
-        """All people whose sign-in is not blocked, guests included.
+    async def all_people(self) -> AsyncIterator[tuple[Account, ...]]:
+        """All accounts of people: guests, shared mailboxes and blocked ones among them.
 
-        GET /users?$filter; User.Read.All; read only.
+        GET /users; User.Read.All; read only.
         """
-        request = self._request(self._graph.client.users, "accountEnabled eq true")
-        async for page in self._graph.pages(_PEOPLE, request):
+        async for page in self._graph.pages(_PEOPLE, self._request(self._graph.client.users, None)):
             yield tuple(account_from(entry) for entry in page)
 
     async def department(self, name: str) -> AsyncIterator[tuple[Account, ...]]:
@@ -129,7 +128,7 @@ class AddressBook:
                 raise MissingPermission(service=SERVICE, operation=_MEMBERS.name, permissions=["User.Read.All"])
             yield tuple(account_from(entry) for entry in people)
 
-    def _request(self, where: Any, condition: str, top: int = _PAGE) -> Any:
+    def _request(self, where: Any, condition: str | None, top: int = _PAGE) -> Any:
         return self._graph.request(Method.GET, where, select=_FIELDS, filter=condition, top=top)
 
 
