@@ -236,7 +236,7 @@ class Graph:
         tries = 0
         while True:
             try:
-                async with self._budgets.turn(operation.row, mailbox):
+                async with self._budgets.turn(operation.row, mailbox, urgent=operation.containment):
                     async with self._door:  # one by one: hundreds that start in one turn of the loop would hold it
                         await asyncio.sleep(0)
                     return await self._attempt(operation, request)

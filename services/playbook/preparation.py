@@ -19,7 +19,7 @@ from services.incidents import store, timeline
 from services.incidents.model import Incident, Phase
 from services.incidents.subjects import recognise
 from services.incidents.timeline import AuditTag
-from services.microsoft365 import Microsoft365
+from services.microsoft365 import Microsoft365, urgently
 from services.playbook.ledger import Ledger, runs_of
 from services.playbook.planner import Planner, our_fault
 from services.playbook.step import Outcome, Risk, State, Step
@@ -65,7 +65,11 @@ class Preparation:
     # -- the preparation -------------------------------------------------------------------------------------------
 
     async def prepare(self, key: str) -> None:
-        """Recognises the account, keeps the snapshot and proposes the lock."""
+        """Recognises the account, keeps the snapshot and proposes the lock, before any investigation is served."""
+        with urgently():
+            await self._prepare(key)
+
+    async def _prepare(self, key: str) -> None:
         incident, nonce = await self._incident(key)
         if incident.plan or incident.nonce != nonce:
             return

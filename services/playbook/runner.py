@@ -28,7 +28,7 @@ from services.errors import (
 from services.incidents import store
 from services.incidents.model import Incident, Phase, Subject
 from services.incidents.subjects import recognise
-from services.microsoft365 import Microsoft365
+from services.microsoft365 import Microsoft365, urgently
 from services.plain_words import explain
 from services.playbook import by_hand
 from services.playbook.ledger import Effect, EffectState, Ledger, Run, RunKind, effects_of, runs_of
@@ -117,6 +117,10 @@ class Runner:
 
     async def execute(self, approval_id: str) -> None:
         """Does exactly what was approved if it is still allowed and still the same; else voids it and says why."""
+        with urgently():
+            await self._execute(approval_id)
+
+    async def _execute(self, approval_id: str) -> None:
         async with self._database.read() as connection:
             approval = await approvals.get(connection, approval_id)
             incident = await store.get(connection, approval.incident_id)
@@ -129,7 +133,12 @@ class Runner:
         if reason:
             await self._void(approval, reason)
             return
-        ctx = self._planner.context(incident, subject, account)
+        ctx = replace(
+            self._planner.context(incident, subject, account),
+            cause=approval.id,
+            asked_by=approval.requester.object_id,
+            decided_by=approval.decided_by or approval.requester,
+        )
         failures: list[Exception] = []
 
         async def apart(work: Awaitable[None]) -> None:

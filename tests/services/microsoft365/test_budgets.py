@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.errors import Throttled
-from services.microsoft365.budgets import LIMITS, Budgets, Limit
+from services.microsoft365.budgets import LIMITS, Budgets, Limit, urgently
 from services.microsoft365.operations import Row
 
 
@@ -73,3 +73,38 @@ async def test_a_wait_of_minutes_is_refused_instead() -> None:
 
 def test_every_row_has_a_limit() -> None:
     assert set(LIMITS) == set(Row)
+
+
+async def test_the_urgent_go_first_even_where_they_ask_last() -> None:
+    time = Time()
+    budgets = Budgets({Row.REPORTS: Limit(1, 10)}, clock=time, sleep=time.sleep)
+    served: list[str] = []
+
+    async def ask(name: str, *, containment: bool = False) -> None:
+        async with budgets.turn(Row.REPORTS, urgent=containment):
+            served.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        for name in ("first look", "second look", "third look"):
+            group.create_task(ask(name))
+        await asyncio.sleep(0)
+        group.create_task(ask("lock", containment=True))
+        with urgently():
+            group.create_task(ask("snapshot"))
+    assert served == ["first look", "lock", "snapshot", "second look", "third look"]
+
+
+async def test_whoever_gives_up_takes_nothing_with_them() -> None:
+    time = Time()
+    budgets = Budgets({Row.REPORTS: Limit(1, 10)}, clock=time, sleep=time.sleep)
+
+    async def ask() -> float:
+        async with budgets.turn(Row.REPORTS):
+            return time.now
+
+    assert await ask() == 0.0
+    given_up = asyncio.ensure_future(ask())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait({given_up})
+    assert await ask() == pytest.approx(10.5)
