@@ -13,13 +13,15 @@ from bot.credentials import ConnectorCredentials, TokenSource
 from bot.identity import actor_of, object_id_of
 from bot.pace import Pace
 from bot.service_urls import ServiceUrls
-from services.channel import Actor, Card, Conversation, ConversationKind
+from services.channel import Actor, Card, Conversation, ConversationKind, Upload
 from services.errors import BadInput, Bug, NotAllowed, NotFound, UnknownOutcome
 from services.settings import Settings
 
 ADAPTIVE_CARD = "application/vnd.microsoft.card.adaptive"
+FILE_CONSENT = "application/vnd.microsoft.teams.card.file.consent"
+FILE_INFO = "application/vnd.microsoft.teams.card.file.info"
 _PLAIN = (str, int, float, bool, type(None))
-_LONGEST_SUMMARY = 400
+LONGEST_SUMMARY = 400
 
 
 class _PersonalChat(ConversationParameters):  # type: ignore[misc]  # the SDK is untyped
@@ -61,6 +63,27 @@ class Messenger:
         activity = self._activity(where)
         activity.text = text
         activity.text_format = "plain"
+        return await self._post(where, activity)
+
+    async def offer_file(
+        self, where: Conversation, name: str, size: int, description: str, context: Mapping[str, str]
+    ) -> str:
+        """Asks in a personal chat, the only place where Teams has this question, whether a file is wanted."""
+        if where.kind is not ConversationKind.PERSONAL:
+            raise NotAllowed(reason="not-in-this-place")
+        content = {
+            "description": description,
+            "sizeInBytes": size,
+            "acceptContext": dict(context),
+            "declineContext": dict(context),
+        }
+        return await self._post(where, self._file_activity(where, FILE_CONSENT, name, content))
+
+    async def hand_over_file(self, where: Conversation, upload: Upload) -> str:
+        """Shows an uploaded file as Teams shows files."""
+        content = {"uniqueId": upload.unique_id, "fileType": upload.file_type}
+        activity = self._file_activity(where, FILE_INFO, upload.name, content)
+        activity.attachments[0].content_url = upload.content_url
         return await self._post(where, activity)
 
     async def open_personal(
@@ -122,15 +145,20 @@ class Messenger:
             conversation=ConversationAccount(id=where.id, conversation_type=where.kind.value),
         )
 
+    def _file_activity(self, where: Conversation, kind: str, name: str, content: Mapping[str, Any]) -> Activity:
+        activity = self._activity(self._checked(where))
+        activity.attachments = [Attachment(content_type=kind, name=name, content=dict(content))]
+        return activity
+
     def _card_activity(self, where: Conversation, card: Card, summary: str) -> Activity:
-        _insist_on_plain_json(card)
+        insist_on_plain_json(card)
         activity = self._activity(where)
-        activity.summary = summary if len(summary) <= _LONGEST_SUMMARY else summary[: _LONGEST_SUMMARY - 1] + "…"
+        activity.summary = summary if len(summary) <= LONGEST_SUMMARY else summary[: LONGEST_SUMMARY - 1] + "…"
         activity.attachments = [Attachment(content_type=ADAPTIVE_CARD, content=json.loads(json.dumps(card)))]
         return activity
 
 
-def _insist_on_plain_json(value: Any) -> None:
+def insist_on_plain_json(value: Any) -> None:
     """Raises Bug on anything but plain JSON: the SDK would write an enum as `E.A` and a tuple as text, silently."""
     left = [value]
     while left:

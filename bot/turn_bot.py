@@ -16,6 +16,7 @@ from botbuilder.schema import Activity
 from bot.activities import conversation_of, tenant_of, tenants_named_by
 from bot.allowed_teams import AllowedTeams
 from bot.clicks import read_click
+from bot.files import FILE_CONSENT_INVOKE, read_file_answer
 from bot.handler import Handler
 from bot.identity import actor_of, object_id_of
 from bot.mentions import read_text
@@ -89,6 +90,8 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
         activity = turn_context.activity
         conversation = await self.admit(activity)
         actor = _actor(activity)
+        if activity.name == FILE_CONSENT_INVOKE:
+            return await self._on_file_answer(activity.value, actor, conversation)
         if activity.name != "adaptiveCard/action":
             return invoke_error(HTTPStatus.NOT_IMPLEMENTED, "not-supported", "This bot does not do that.")
         try:
@@ -99,6 +102,16 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
             return invoke_error(HTTPStatus.BAD_REQUEST, reason, "This button cannot be read. Ask for a new card.")
         with logs.bound(actor=actor.object_id):
             return invoke_answer(await self._handler.on_click(click))
+
+    async def _on_file_answer(self, value: object, actor: Actor, conversation: Conversation) -> InvokeResponse:
+        try:
+            answer = read_file_answer(value, actor, conversation)
+        except BadInput as error:
+            logger.warning("malformed answer to a file refused: %s", error.data["reason"])
+            return invoke_error(HTTPStatus.BAD_REQUEST, str(error.data["reason"]), "This answer cannot be read.")
+        with logs.bound(actor=actor.object_id):
+            await self._handler.on_file_answer(answer)
+        return _invoke(HTTPStatus.OK, PLAIN_MESSAGE, "")
 
     async def on_conversation_update_activity(self, turn_context: TurnContext) -> None:
         """Tells of an arrival: the bot was added, or a person's own chat with it was opened."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cards import help_card, incident_card, incidents_card, notice_card, whoami_card
-from cards.views import CommandLine, HelpView, IncidentsView, NoticeView, RoleLine, WhoAmIView
-from dialogs.commands import COMMANDS, Report, Status
+from cards import help_card, incident_card, incidents_card, whoami_card
+from cards.views import CommandLine, HelpView, IncidentsView, RoleLine, WhoAmIView
+from dialogs.commands import COMMANDS, Status
 from dialogs.parts import Parts
 from dialogs.render import incident_line, incident_view, person_of_account
 from dialogs.turn import Message
@@ -59,33 +59,13 @@ async def incidents(parts: Parts, message: Message) -> Card:
 async def status(parts: Parts, message: Message, command: Status) -> Card:
     """One incident as it stands, without buttons; of this thread, or by number; else the list."""
     await parts.access.require(message.actor, Permission.INCIDENT_READ, message.conversation)
-    found = await _asked_about(parts, message, command.incident)
+    found = await asked_about(parts, message, command.incident)
     if found is None:
         return await incidents(parts, message)
     return incident_card(await incident_view(parts, found.id, live=False))
 
 
-async def report(parts: Parts, message: Message, command: Report) -> Card:
-    """How to get an incident's report. Without a number and outside of its thread: the list to choose from.
-
-    The report holds readable evidence, so it is made where the evidence is, and never posted.
-    """
-    await parts.access.require(message.actor, Permission.INCIDENT_READ, message.conversation)
-    found = await _asked_about(parts, message, command.incident)
-    if found is None:
-        return await incidents(parts, message)
-    return notice_card(
-        NoticeView(
-            title=f"Report of {found.label}",
-            text="Ask your IRBot administrator for it. On the server they run: "
-            f"python app.py report make {found.label} --out {found.label}.zip. "
-            "It holds a plain report for the person and their manager, a technical report, and the evidence. "
-            "Give it only to those who may read all of that.",
-        )
-    )
-
-
-async def _asked_about(parts: Parts, message: Message, label: str | None) -> Incident | None:
+async def asked_about(parts: Parts, message: Message, label: str | None) -> Incident | None:
     """The incident with this label, or without one that of the thread. Raises NotFound for a label of none."""
     async with parts.database.read() as connection:
         if label is None:

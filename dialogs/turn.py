@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.channel import Actor, Card, Conversation
+from services.channel import Actor, Card, Conversation, Upload
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,20 @@ class Arrival:
     actor: Actor | None
     conversation: Conversation
     members: tuple[Actor, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileAnswer:
+    """A person's answer to the offer of a file. `upload` is where Teams wants it, None for a no.
+
+    `offer` and `nonce` are what the offer carried: client input, as the rest.
+    """
+
+    actor: Actor
+    conversation: Conversation
+    offer: str
+    nonce: str
+    upload: Upload | None = field(repr=False)
 
 
 @dataclass(frozen=True)

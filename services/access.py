@@ -28,6 +28,7 @@ class Permission(StrEnum):
     BLAST_SEND = "blast:send"
     INCIDENT_OPEN = "incident:open"
     INCIDENT_READ = "incident:read"
+    REPORT_TAKE = "report:take"
     SELF_READ = "self:read"
     WORK_STOP = "work:stop"
 
@@ -42,10 +43,12 @@ class Role(StrEnum):
 
 
 POLICY: Mapping[Role, frozenset[Permission]] = {
-    Role.RESPONDER: frozenset({Permission.INCIDENT_OPEN, Permission.INCIDENT_READ, Permission.ACCOUNT_CONTAIN}),
-    Role.APPROVER: frozenset({Permission.INCIDENT_READ, Permission.APPROVAL_DECIDE}),
+    Role.RESPONDER: frozenset(
+        {Permission.INCIDENT_OPEN, Permission.INCIDENT_READ, Permission.ACCOUNT_CONTAIN, Permission.REPORT_TAKE}
+    ),
+    Role.APPROVER: frozenset({Permission.INCIDENT_READ, Permission.APPROVAL_DECIDE, Permission.REPORT_TAKE}),
     Role.COMMUNICATOR: frozenset({Permission.INCIDENT_READ, Permission.BLAST_SEND}),
-    Role.ADMINISTRATOR: frozenset({Permission.INCIDENT_READ, Permission.WORK_STOP}),
+    Role.ADMINISTRATOR: frozenset({Permission.INCIDENT_READ, Permission.WORK_STOP, Permission.REPORT_TAKE}),
 }
 
 # What anybody of the tenant may ask, member or guest, and even a subject: who they are to IRBot.

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 Card = dict[str, Any]
 
@@ -41,6 +42,29 @@ class Actor:
     teams_id: str
 
 
+@dataclass(frozen=True)
+class Upload:
+    """Where Teams wants a file that a person said yes to. Whoever holds `upload_url` may write there: a secret."""
+
+    upload_url: str
+    content_url: str
+    name: str
+    unique_id: str
+    file_type: str
+
+
+class Uploads(Protocol):
+    """Puts a file where Teams asked for it."""
+
+    async def put(self, upload_url: str, content: BinaryIO, size: int) -> None:
+        """Uploads the whole file; no credential of ours goes along.
+
+        Raises NotAllowed (not an address of Microsoft's file storage), NotFound (the place is gone), Throttled,
+        UpstreamDown (surely not stored) or UnknownOutcome.
+        """
+        ...
+
+
 class Channel(Protocol):
     """Posts and edits; every call has a time-out and Teams' own retry rule inside.
 
@@ -58,6 +82,16 @@ class Channel(Protocol):
 
     async def post_text(self, where: Conversation, text: str) -> str:
         """Posts plain text (escaped by the caller's rules; no markup) and returns its activity id."""
+        ...
+
+    async def offer_file(
+        self, where: Conversation, name: str, size: int, description: str, context: Mapping[str, str]
+    ) -> str:
+        """Asks the person of a personal chat whether they want a file; their answer brings `context` back."""
+        ...
+
+    async def hand_over_file(self, where: Conversation, upload: Upload) -> str:
+        """Shows an uploaded file in the chat."""
         ...
 
     async def open_personal(self, object_id: str, service_url: str, tenant_id: str) -> Conversation:

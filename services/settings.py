@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     break_glass_users: Names = ()
     break_glass_groups: Names = ()
 
+    # Who keeps IMAP, POP and SMTP AUTH when they are switched off for everybody: object ids of accounts
+    legacy_mail_exclusions: Names = ()
+
     # Approval rules that the organisation tightens or loosens: "step-id=second-person"
     approval_rules: Names = ()
     allow_loosening: Names = ()  # step ids whose rule may be loosened

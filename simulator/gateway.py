@@ -24,7 +24,7 @@ from simulator.world import World
 
 ENTRY: web.RequestKey[Entry] = web.RequestKey("journal_entry", Entry)
 
-_SERVICES = ("graph", "exchange", "connector", "channel", "botframework", "msi")
+_SERVICES = ("graph", "exchange", "connector", "channel", "botframework", "msi", "sharepoint")
 _SHOWN_HEADERS = (
     "client-request-id",
     "consistencylevel",

@@ -106,6 +106,7 @@ class Simulator:
             "IRBOT_BOT_OPENID_URL": f"{self.url}/botframework/v1/.well-known/openidconfiguration",
             "IRBOT_BOT_ISSUER": Audience.BOT_FRAMEWORK.value,
             "IRBOT_SERVICE_URLS": f"{self.url}/connector/",
+            "IRBOT_FILE_HOSTS": f"{self.url}/sharepoint/",
             "IRBOT_CA_FILE": str(self.ca_file),
             "IRBOT_RESPONDER_GROUPS": tenant.group(RESPONDERS).id,
             "IRBOT_APPROVER_GROUPS": tenant.group(APPROVERS).id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from simulator.channel import connector, endpoint
+from simulator.channel import connector, endpoint, files
 from simulator.channel.teams import teams_of
 from simulator.world import World
 
@@ -12,5 +12,5 @@ __all__ = ["routes", "teams_of"]
 
 
 def routes(world: World) -> list[web.RouteDef]:
-    """Everything under /botframework/, /channel/ and /connector/."""
-    return [*endpoint.routes(world), *connector.routes(world)]
+    """Everything under /botframework/, /channel/, /connector/ and /sharepoint/."""
+    return [*endpoint.routes(world), *connector.routes(world), *files.routes(world)]

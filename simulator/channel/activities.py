@@ -172,6 +172,13 @@ def card_action(
     return activity
 
 
+def file_answer(place: Place, sender: Speaker, value: Json, *, reply_to_id: str, at: datetime) -> Json:
+    """The invoke of a person's yes or no to a file."""
+    activity = _envelope("invoke", place, sender, event_id(), at)
+    activity |= {"name": "fileConsent/invoke", "value": value, "replyToId": reply_to_id}
+    return activity
+
+
 def installation(place: Place, sender: Speaker, action: str, *, at: datetime) -> Json:
     """The app was added to or removed from a chat or a team: `add`, `remove`, `add-upgrade`, `remove-upgrade`."""
     activity = _envelope("installationUpdate", place, sender, event_id(), at)

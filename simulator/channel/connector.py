@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from simulator.channel import errors, identities
+from simulator.channel import errors, files, identities
 from simulator.channel.conversations import ConversationRecord, Json, Post, card_in
 from simulator.channel.emulators import EmulatorAnswer, EmulatorWindow
 from simulator.channel.errors import ConnectorError
@@ -135,11 +135,13 @@ class Connector:
             return web.json_response({"id": activity_id}, status=201)
         record = self._conversation(conversation_id)
         activity = await self._activity(request, conversation_id)
+        if record.kind != "personal" and files.offer_in(activity):
+            raise errors.bad_argument("A file can only be offered in a personal chat")
         window = self._teams.emulators.get(record.emulator)
         if window is not None:
             reply_to = request.match_info.get("activity")
             path = ("conversations", record.id, "activities", *([reply_to] if reply_to else []))
-            forwarded = await self._teams.emulators.call(window, "POST", *path, body=activity)
+            forwarded = await self._teams.emulators.call(window, "POST", *path, body=files.for_the_emulator(activity))
             if forwarded.accepted and activity["type"] == "message":
                 self._keep(record, activity, _id_in(forwarded))
             return forwarded.response()

@@ -14,6 +14,7 @@ from simulator.channel.activities import MentionOf, Place, Speaker
 from simulator.channel.conversations import ConversationRecord, ConversationStore, Json, Post
 from simulator.channel.delivery import BotAnswer, Delivery
 from simulator.channel.emulators import Emulators, EmulatorWindow
+from simulator.channel.files import EMULATED_VERB, StoredFile, invoke_value, offer_in
 from simulator.channel.limits import TeamsLimits
 from simulator.channel.signing import ChannelSigner, Forgery
 from simulator.tenant import User
@@ -57,6 +58,7 @@ class Teams:
         self.blocked_by: set[str] = set()  # object ids
         self.disabled_by_admin = False
         self.installed_in_team = True
+        self.files: dict[str, StoredFile] = {}
         self._by_teams_id: dict[str, str] = {}
         self._known_people = 0
 
@@ -217,6 +219,21 @@ class Teams:
             at=self.world.clock.now(),
         )
 
+    async def answer_file(
+        self, post: Post, *, by: str, accept: bool, overrides: Mapping[str, Any] | None = None
+    ) -> BotAnswer:
+        """A person says yes or no to a file that the bot offered. `overrides` replaces parts of the finished value."""
+        offer = offer_in(post.activity)
+        assert offer is not None
+        record = self.conversations.get(post.conversation_id)
+        assert record is not None
+        value = invoke_value(self, offer, self.person(by).id, accept=accept) | dict(overrides or {})
+        return await self.delivery.send(
+            activities.file_answer(
+                self.place(record), self.speaker(by), value, reply_to_id=post.activity_id, at=self.world.clock.now()
+            )
+        )
+
     def take_answer(self, post: Post, object_id: str, answer: BotAnswer, seen: int) -> None:
         """Shows the card in an invoke's answer to the person who pressed when the post's `changed` was `seen`.
 
@@ -252,6 +269,10 @@ class Teams:
         """Signs what an emulator (or anybody on this machine) hands in, and passes it on to the bot."""
         signed = {**activity, "serviceUrl": self.service_url}
         post = self._remember(signed, window)
+        answer_to_file = _emulated_file_answer(signed)
+        if post is not None and answer_to_file is not None:
+            accepted = answer_to_file == "accept"
+            return await self.answer_file(post, by=str(signed["from"].get("aadObjectId")), accept=accepted)
         seen = post.changed if post else 0
         answer = await self.delivery.send(signed)
         if post is not None:
@@ -302,6 +323,15 @@ def teams_of(world: World) -> Teams:
     if teams.tenant is not world.tenant:
         teams.reset()
     return teams
+
+
+def _emulated_file_answer(activity: Json) -> str | None:
+    """What a person pressed on the emulator's stand-in for Teams' own question."""
+    value = activity.get("value")
+    action = value.get("action") if isinstance(value, dict) else None
+    if not isinstance(action, dict) or action.get("verb") != EMULATED_VERB:
+        return None
+    return str((action.get("data") or {}).get("answer"))
 
 
 def plain_text(post: Post) -> str:

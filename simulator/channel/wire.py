@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from simulator.channel.conversations import ADAPTIVE_CARD
+from simulator.channel.files import CONSENT, INFO, faults_of_file
 
 
 def _words(text: str) -> frozenset[str]:
@@ -138,14 +139,20 @@ def faults_of_activity(activity: Any) -> list[str]:
         faults.append("text: Teams splits a message with text and a card in two and gives no id; send the card alone")
     if len(attachments) > 10:
         faults.append(f"attachments: {len(attachments)}, at most 10")
+    faults += _faults_of_attachments(attachments)
+    faults += _faults_of_mentions(activity)
+    return faults
+
+
+def _faults_of_attachments(attachments: list[Any]) -> Iterator[str]:
     for index, attachment in enumerate(attachments):
         at = f"attachments[{index}]"
         if not isinstance(attachment, dict) or not isinstance(attachment.get("contentType"), str):
-            faults.append(f"{at}: no contentType")
+            yield f"{at}: no contentType"
         elif attachment["contentType"] == ADAPTIVE_CARD:
-            faults += [f"{at}.content.{fault}" for fault in faults_of_card(attachment.get("content"))]
-    faults += _faults_of_mentions(activity)
-    return faults
+            yield from (f"{at}.content.{fault}" for fault in faults_of_card(attachment.get("content")))
+        elif attachment["contentType"] in {CONSENT, INFO}:
+            yield from faults_of_file(attachment, at)
 
 
 def _faults_of_mentions(activity: dict[str, Any]) -> Iterator[str]:

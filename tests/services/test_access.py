@@ -23,10 +23,10 @@ OPTIONS = {f"{role.value.lower()}_groups": (group,) for role, group in GROUPS.it
 
 # What each role may do, written out a second time: a slip in the policy shows here.
 EXPECTED: dict[Role, set[str]] = {
-    Role.ADMINISTRATOR: {"self:read", "incident:read", "work:stop"},
-    Role.APPROVER: {"self:read", "incident:read", "approval:decide"},
+    Role.ADMINISTRATOR: {"self:read", "incident:read", "work:stop", "report:take"},
+    Role.APPROVER: {"self:read", "incident:read", "approval:decide", "report:take"},
     Role.COMMUNICATOR: {"self:read", "incident:read", "blast:send"},
-    Role.RESPONDER: {"self:read", "incident:read", "incident:open", "account:contain"},
+    Role.RESPONDER: {"self:read", "incident:read", "incident:open", "account:contain", "report:take"},
 }
 
 

@@ -18,12 +18,13 @@ from services.approvals import Approval, plans_from_json
 from services.database import tables
 from services.errors import Conflict
 from services.incidents import timeline
-from services.incidents.model import Incident
+from services.incidents.model import LATER, Incident
 from services.incidents.timeline import SYSTEM, AuditTag, Entry, first_break
 from services.incidents.verdict import Verdict, verdict_of
-from services.playbook import STEPS
+from services.playbook import ENTRY_BY_ID, GUIDED, PLAYBOOK, STEPS, TASKS
 from services.playbook.ledger import Effect, Found, Run, RunKind, effects_of, findings_of, runs_of
 from services.playbook.step import Plan, Risk, State
+from services.tasks import Task, TaskState, tasks_of
 from services.vault import Vault
 
 NOT_RUN, PLANNED = "not-run", "planned"
@@ -88,6 +89,7 @@ class Case:
     findings: tuple[Found, ...]
     approvals: tuple[Approval, ...]
     evidence: tuple[Piece, ...]
+    tasks: tuple[Task, ...] = ()
 
     @property
     def head(self) -> str:
@@ -107,21 +109,24 @@ class Case:
     def verdict(self) -> Verdict:
         """What happened, by the same rules as on the card."""
         effects = {record.run.id: record.effects for record in self.records}
-        return verdict_of(self.incident, STEPS, [record.run for record in self.records], self.findings, effects)
+        runs = [record.run for record in self.records]
+        return verdict_of(self.incident, STEPS, runs, self.findings, effects, self.tasks)
 
     def standings(self) -> tuple[Standing, ...]:
-        """Every step of the playbook and where it stands, and whatever else was run."""
+        """Every step of the playbook and where it stands, what people did by hand, and whatever else was run."""
         latest = {record.run.step_id: record.run for record in self.records}
         proposed = {
             **plans_from_json(self.incident.eviction.get("steps", {})),
             **plans_from_json(self.incident.plan.get("steps", {})),
         }
-        known = {step.id for step in STEPS}
+        known, human = {entry.id for entry in PLAYBOOK}, {entry.id for entry in TASKS}
         return (
             *(
                 _standing(step.id, step.title, step.risk is Risk.READ, latest.get(step.id), proposed.get(step.id))
                 for step in STEPS
             ),
+            *(_standing(entry.id, entry.title, False, latest.get(entry.id), None) for entry in (*GUIDED, *TASKS)),
+            *(_by_hand(task) for task in self.tasks if task.step_id not in human),
             *(
                 _standing(step_id, step_id, run.kind is RunKind.READ, run, None)
                 for step_id, run in latest.items()
@@ -131,8 +136,22 @@ class Case:
 
     def not_checked(self) -> tuple[tuple[str, str], ...]:
         """What nobody could look at: its title and why."""
-        unread = [(one.title, one.reason) for one in self.standings() if not one.looked]
+        unread = [(one.title, one.reason) for one in self.standings() if not one.looked and not _not_begun(one)]
         return (*unread, *(("About the account", unknown) for unknown in self.incident.subject.unknowns))
+
+
+def _not_begun(standing: Standing) -> bool:
+    """A check of a later phase that nobody asked for yet is no gap of the investigation."""
+    entry = ENTRY_BY_ID.get(standing.step_id)
+    return standing.state == NOT_RUN and entry is not None and entry.phase in LATER
+
+
+def _by_hand(task: Task) -> Standing:
+    """What a step, or an advice, left to people."""
+    states = {TaskState.DONE: State.DONE.value, TaskState.WAIVED: State.SKIPPED.value, TaskState.OPEN: PLANNED}
+    reason = task.note or (" ".join(task.instructions) if task.state is TaskState.OPEN else "")
+    who = task.done_by.name if task.done_by else None
+    return Standing(task.key, f"By hand: {task.title}", states[task.state], reason, False, who, task.done_at)
 
 
 def _standing(step_id: str, title: str, reads_only: bool, run: Run | None, plan: Plan | None) -> Standing:
@@ -163,6 +182,7 @@ async def read_case(connection: AsyncConnection, vault: Vault | None, incident: 
         findings=await findings_of(connection, incident.id),
         approvals=await _approvals_of(connection, incident.id),
         evidence=await asyncio.to_thread(_pieces, entries, kept, vault),
+        tasks=await tasks_of(connection, incident.id),
     )
 
 

@@ -9,7 +9,7 @@ from services.incidents.report.case import Case, Standing
 from services.incidents.report.page import Html, box, bullets, element, page, told, when
 from services.incidents.verdict import Verdict
 from services.incidents.verdict_case import Topic
-from services.playbook import BY_ID
+from services.playbook import ENTRY_BY_ID
 from services.playbook.step import Risk, State
 
 _MOST = 6
@@ -80,7 +80,7 @@ def _open(case: Case, verdict: Verdict) -> Iterable[Html]:
     for each in _changing(case):
         if each.state in _WAITING:
             lines.append(f"{each.title}: begun, and not finished")
-        elif each.state not in _GOOD and each.state != "not-run":
+        elif each.state not in _GOOD and each.state not in {NOT_RUN, State.SKIPPED.value}:
             lines.append(f"{each.title}: {words.state(each.state).lower()}")
     if not case.incident.investigation.get("done"):
         lines.append("We are still looking.")
@@ -91,8 +91,8 @@ def _open(case: Case, verdict: Verdict) -> Iterable[Html]:
 
 def _changing(case: Case) -> Iterable[Standing]:
     for each in case.standings():
-        step = BY_ID.get(each.step_id)
-        if step is not None and step.risk is not Risk.READ:
+        entry = ENTRY_BY_ID.get(each.step_id)
+        if entry is not None and not each.reads_only:
             yield each
 
 

@@ -9,10 +9,11 @@ from services.approvals import ApprovalState, PlanKind
 from services.incidents.model import Phase
 from services.incidents.report.case import NOT_RUN, PLANNED, Case
 from services.incidents.report.page import when
+from services.incidents.still_open import GIVE_BACK
 from services.incidents.timeline import AuditTag, Entry
 from services.incidents.verdict import Level
 from services.incidents.verdict_case import Claim, Topic
-from services.playbook import BY_ID
+from services.playbook import BY_ID, ENTRY_BY_ID
 from services.playbook.ledger import EffectState
 from services.playbook.step import Rule, Severity, State
 
@@ -73,6 +74,7 @@ TOPICS: Mapping[Topic, str] = {
 _KINDS: Mapping[str, str] = {
     PlanKind.EVICT: "Remove what the intruder left",
     PlanKind.LOCK: "Lock the account",
+    PlanKind.STEPS: "Recover or strengthen",
     PlanKind.UNDO: "Put changes back",
 }
 _BLOCK = "block-sign-in"
@@ -89,7 +91,7 @@ def kind(value: object) -> str:
 
 def step(value: object) -> str:
     """A step's title; its id where the playbook does not have it any more."""
-    known = BY_ID.get(str(value))
+    known = ENTRY_BY_ID.get(str(value))
     return known.title if known else str(value)
 
 
@@ -102,6 +104,14 @@ def _step_and(word: str, detail: str = "") -> Callable[[Mapping[str, Any]], str]
     def words(data: Mapping[str, Any]) -> str:
         more = str(data.get(detail) or "") if detail else ""
         return f"{step(data.get('step'))}: {word}{f': {more}' if more else ''}"
+
+    return words
+
+
+def _task(word: str) -> Callable[[Mapping[str, Any]], str]:
+    def words(data: Mapping[str, Any]) -> str:
+        note = str(data.get("note") or "")
+        return f"By hand: {data.get('title')}: {word}{f'. {note}' if note else ''}"
 
     return words
 
@@ -164,14 +174,23 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     AuditTag.EVIDENCE_KEPT: _kept,
     AuditTag.GATE_CHECKED: _plain("The gate was checked."),
     AuditTag.GATE_WAIVED: _waived,
+    AuditTag.INCIDENT_CLOSED: _plain("Incident closed."),
     AuditTag.INCIDENT_OPENED: _opened,
+    AuditTag.INCIDENT_REOPENED: _plain("Incident opened again."),
     AuditTag.PASS_SHOWN: _plain("A Temporary Access Pass was shown once."),
     AuditTag.PASS_WITHDRAWN: _plain("The Temporary Access Pass was deleted."),
+    AuditTag.PHASE_OPENED: lambda data: f"Phase begun: {str(data.get('phase') or '').capitalize()}",
+    AuditTag.PLAN_ASKED: _step_and("looked at on request"),
     AuditTag.PLAN_PROPOSED: _proposed,
     AuditTag.REPORT_TAKEN: _taken,
     AuditTag.STEP_ENDED: _ended,
     AuditTag.STEP_STARTED: _step_and("started"),
     AuditTag.SUBJECT_RECOGNISED: _plain("Account recognised."),
+    AuditTag.TASK_ASKED: _task("asked for"),
+    AuditTag.TASK_DONE: _task("done"),
+    AuditTag.TASK_REMINDED: _task("people were reminded"),
+    AuditTag.TASK_TAKEN: _task("taken"),
+    AuditTag.TASK_WAIVED: _task("waived"),
     AuditTag.WATCH_ALARMED: _watched,
     AuditTag.WATCH_LOOKED: _watched,
     AuditTag.WATCH_STARTED: _plain("The watch for a return began."),
@@ -201,7 +220,12 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def lock(case: Case) -> tuple[str, str]:
     """Whether the account is locked, by the steps that lock it, and the tone of that sentence."""
-    locking = [each for each in case.standings() if each.step_id in _LOCK]
+    standings = case.standings()
+    locking = [each for each in standings if each.step_id in _LOCK]
+    back = next((each for each in standings if each.step_id == GIVE_BACK and each.state in _SETTLED), None)
+    block = next((each for each in locking if each.step_id == _BLOCK), None)
+    if back is not None and back.at and (block is None or block.at is None or back.at > block.at):
+        return "The account was given back to its owner.", "good"
     if not any(each.step_id == _BLOCK and each.state in _SETTLED for each in locking):
         return "The account is not known to be locked.", "alarm"
     open_ends = [
