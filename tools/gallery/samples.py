@@ -22,11 +22,14 @@ from cards.views import (
     NoticeView,
     PersonLine,
     ProblemView,
+    ReportChoice,
+    ReportView,
     RoleLine,
     WhoAmIView,
 )
 from tools.gallery.cast import BARE, LARGE_PERSON, LONG, LONG_NAME, OPENED, A, G, W, button, object_id
 from tools.gallery.incident_samples import APPROVALS, INCIDENTS, PLANS
+from tools.gallery.phase_samples import CLOSINGS, LISTS_OF_TASKS, PHASES, TASKS
 from tools.gallery.verdict_samples import VERDICTS
 
 
@@ -139,11 +142,24 @@ NOTICES = {
     "largest": NoticeView(LONG * 5, LONG * 20, A),
 }
 
+REPORT_CHOICES = (
+    ReportChoice("Plain report", "One page for the person.", button("Get plain report", "report.get")),
+    ReportChoice("Everything", "Both reports and the evidence.", button("Get everything", "report.get")),
+)
+REPORTS = {
+    "smallest": ReportView("IR-0007", BARE, REPORT_CHOICES),
+    "largest": ReportView("IR-00007", LARGE_PERSON, REPORT_CHOICES),
+}
+
 
 def _samples() -> tuple[Sample, ...]:
     return (
         *(Sample("incident_card", n, partial(cards.incident_card, v)) for n, v in INCIDENTS.items()),
         *(Sample("approval_card", n, partial(cards.approval_card, v)) for n, v in APPROVALS.items()),
+        *(Sample("phase_card", n, partial(cards.phase_card, v)) for n, v in PHASES.items()),
+        *(Sample("task_card", n, partial(cards.task_card, v)) for n, v in TASKS.items()),
+        *(Sample("tasks_card", n, partial(cards.tasks_card, v)) for n, v in LISTS_OF_TASKS.items()),
+        *(Sample("closing_card", n, partial(cards.closing_card, v)) for n, v in CLOSINGS.items()),
         *(Sample("plan_card", n, partial(cards.plan_card, v)) for n, v in PLANS.items()),
         *(Sample("verdict_card", n, partial(cards.verdict_card, v)) for n, v in VERDICTS.items()),
         *(Sample("choice_card", n, partial(cards.choice_card, v)) for n, v in CHOICES.items()),
@@ -152,6 +168,7 @@ def _samples() -> tuple[Sample, ...]:
         *(Sample("whoami_card", n, partial(cards.whoami_card, v)) for n, v in WHOAMIS.items()),
         *(Sample("incidents_card", n, partial(cards.incidents_card, v)) for n, v in LISTS.items()),
         *(Sample("problem_card", n, partial(cards.problem_card, v)) for n, v in PROBLEMS.items()),
+        *(Sample("report_card", n, partial(cards.report_card, v)) for n, v in REPORTS.items()),
         *(Sample("notice_card", n, partial(cards.notice_card, v)) for n, v in NOTICES.items()),
     )
 
