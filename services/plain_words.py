@@ -345,6 +345,14 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "The account does not have this licence, or has it through a group.",
         "Ask a licence administrator to look.",
     ),
+    "list-changed": Explanation(
+        "The list changed",
+        "The list of mailboxes is not the one that was approved, so nothing was done.",
+        "Plan this step again.",
+    ),
+    "list-gone": Explanation(
+        "The list is gone", "The list of mailboxes that was approved is not there any more.", "Plan this step again."
+    ),
     "locked": Explanation("Try again", "Something else is changing this right now.", "Wait a minute, then try again."),
     "mail-may-still-turn-up": Explanation(
         "Not yet",
@@ -408,6 +416,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "The account is not as it was when this was asked for, so nothing was done.",
         "Ask for the step again to see what it would do now.",
     ),
+    "policy-in-force": Explanation(
+        "In force",
+        "Somebody put this policy in force, so IRBot does not delete it.",
+        "Switch it off in the Entra admin center first.",
+    ),
     "refused-by-exchange": Explanation(
         "Refused by Exchange",
         "Exchange Online did not accept this change.",
@@ -428,6 +441,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "No access pass",
         "This organisation does not allow Temporary Access Passes for this person.",
         "Ask an Entra administrator to switch them on, or set a new password by hand.",
+    ),
+    "work-stopped": Explanation(
+        "Stopped", "An administrator stopped this work.", "Plan this step again to do what is left."
     ),
     "wrong-data-key": Explanation(
         "Evidence cannot be read",

@@ -40,11 +40,13 @@ class SimulatorConfig:
         "Exchange Administrator",
     )
     licences: tuple[str, ...] = ("SPE_E5",)
+    sharepoint: bool = True  # whether the tenant owns SharePoint, in which OneDrive lives
 
     stories: tuple[str, ...] = ()  # compromises that the tenant starts with, and has again after a reset
 
     audit_query_seconds: float = 4.0  # how long a query of the unified audit log runs
     device_seconds: float = 20.0  # how long a managed device takes to do what Intune asks of it
+    remediation_seconds: float = 0.0  # how long Defender takes to pull delivered mail back
 
     journal_limit: int | None = None
     folder: Path | None = None  # where the CA file and the certificate go; None takes a temporary folder

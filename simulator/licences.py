@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,22 +39,36 @@ SKUS: dict[str, Sku] = {
             _P1 | _P2 | _EXCHANGE_2 | _INTUNE | _TEAMS | _DEFENDER_1 | _DEFENDER_2 | _CLOUD_APPS | _ENDPOINT,
         ),
         Sku("AAD_PREMIUM_P2", "84a661c4-e949-4bd2-a560-ed7766fcaf2b", _P1 | _P2),
+        Sku("ADALLOM_STANDALONE", "df845ce7-05f9-4894-b5f2-11bbfbcfd2b6", _CLOUD_APPS),
+        Sku("ATP_ENTERPRISE", "4ef96642-f096-40de-a3e9-d83fb2f90211", _DEFENDER_1),
     )
 }
 
 
-def assigned(part_numbers: Iterable[str]) -> list[dict[str, Any]]:
-    """The `assignedLicenses` of a user who holds these."""
-    return [{"disabledPlans": [], "skuId": SKUS[part_number].sku_id} for part_number in part_numbers]
+def assigned(part_numbers: Iterable[str], off: Mapping[str, Iterable[str]] | None = None) -> list[dict[str, Any]]:
+    """The `assignedLicenses` of a user who holds these, with the plans that are off by licence."""
+    return [
+        {"disabledPlans": list((off or {}).get(part_number, ())), "skuId": SKUS[part_number].sku_id}
+        for part_number in part_numbers
+    ]
 
 
-def assigned_plans(part_numbers: Iterable[str], since: str) -> list[dict[str, Any]]:
+def assigned_plans(
+    part_numbers: Iterable[str], since: str, off: Mapping[str, Iterable[str]] | None = None
+) -> list[dict[str, Any]]:
     """The `assignedPlans` of a user who holds these."""
     return [
         {"assignedDateTime": since, "capabilityStatus": "Enabled", "service": name, "servicePlanId": plan_id}
         for part_number in part_numbers
         for name, plan_id in SKUS[part_number].plans.items()
+        if plan_id not in (off or {}).get(part_number, ())
     ]
+
+
+def clashing(held: Mapping[str, Iterable[str]]) -> bool:
+    """Whether somebody would have both plans of Exchange. `held` gives the plans that are off, by licence."""
+    on = {plan_id for part, off in held.items() for plan_id in SKUS[part].plans.values() if plan_id not in tuple(off)}
+    return on.issuperset((*_EXCHANGE.values(), *_EXCHANGE_2.values()))
 
 
 def plans_of(part_numbers: set[str]) -> set[str]:

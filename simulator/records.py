@@ -35,6 +35,7 @@ class Records:
     confirmed_sign_ins: dict[str, str] = field(default_factory=dict)  # sign-in id → compromised | safe
     audit_queries: dict[str, Json] = field(default_factory=dict)
     mail: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))  # by user id; parentFolderId
+    files: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))  # by user id; with `text`
     purged: list[Json] = field(default_factory=list)
     managed_devices: dict[str, Json] = field(default_factory=dict)
     devices_off: set[str] = field(default_factory=set)  # managed devices that are switched off and answer nothing
@@ -169,6 +170,20 @@ class Records:
             "categories": [],
         } | more
         self.mail[user.id].append(row)
+        return row
+
+    def add_file(self, user: User, at: datetime, name: str, text: str = "") -> Json:
+        """Puts a file into the OneDrive of a person. `text` is what the search finds it by."""
+        row: Json = {
+            "id": f"01{uuid4().hex}",
+            "name": name,
+            "size": len(text),
+            "file": {"mimeType": "application/octet-stream"},
+            "createdDateTime": stamp(at),
+            "lastModifiedDateTime": stamp(at),
+            "text": text,
+        }
+        self.files[user.id].append(row)
         return row
 
     def add_risk(self, user: User, at: datetime, level: str, state: str, detail: str = "none") -> Json:

@@ -90,6 +90,7 @@ class User(DirectoryObject):
     tags: tuple[str, ...] = ()  # what the tenant page shows beside the name
     manager_id: str | None = None
     licences: tuple[str, ...] = ()
+    plans_off: dict[str, tuple[str, ...]] = field(default_factory=dict)  # ids of service plans, by licence
     password: PasswordState = field(default_factory=PasswordState)
     sessions: list[Session] = field(default_factory=list)
     methods: list[Json] = field(default_factory=list)  # authentication methods, each with @odata.type
@@ -241,6 +242,7 @@ class Tenant:
         self.app_role_assignments: list[Json] = []
         self.permission_grants: list[Json] = []
         self.licences: set[str] = set()
+        self.bought: dict[str, int] = {}  # units by licence; without a number there are always ten left
         self.records = Records()
         self.changes: list[Change] = []
         self._pending: list[_Pending] = []

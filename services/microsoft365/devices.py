@@ -27,6 +27,7 @@ _SET_ENABLED = Operation(
     containment=True,
 )
 _MANAGED = Operation("managed-devices", ("DeviceManagementManagedDevices.Read.All",), Row.INTUNE, licence=INTUNE)
+_MANAGED_ONE = Operation("managed-device", ("DeviceManagementManagedDevices.Read.All",), Row.INTUNE, licence=INTUNE)
 _DETECTED_APPS = Operation("detected-apps", ("DeviceManagementManagedDevices.Read.All",), Row.INTUNE, licence=INTUNE)
 _PROTECTION = Operation("windows-protection", ("DeviceManagementManagedDevices.Read.All",), Row.INTUNE, licence=INTUNE)
 _POLICY_STATES = Operation(
@@ -46,11 +47,13 @@ NEEDS: Needs = {
     "block": permissions_of(_SET_ENABLED),
     "allow": permissions_of(_SET_ENABLED),
     "managed_of": permissions_of(_MANAGED),
+    "managed": permissions_of(_MANAGED_ONE),
     "detected_apps": permissions_of(_DETECTED_APPS),
     "protection": permissions_of(_PROTECTION),
     "firewall_required": permissions_of(_POLICY_STATES),
     "sync": permissions_of(_ACT),
     "scan": permissions_of(_ACT),
+    "update_signatures": permissions_of(_ACT),
 }
 
 _FIELDS = (
@@ -77,7 +80,12 @@ _MANAGED_FIELDS = (
     "jailBroken",
     "lastSyncDateTime",
     "partnerReportedThreatState",
+    "androidSecurityPatchLevel",
+    "deviceActionResults",
 )
+_FIREWALL_SETTINGS = ("activefirewallrequired", "firewallenabled")  # of Windows and of macOS
+SYNC = "syncDevice"
+UPDATE_SIGNATURES = "windowsDefenderUpdateSignatures"
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,15 @@ class Device:
 
 
 @dataclass(frozen=True)
+class DeviceAction:
+    """Something that Intune was asked to let a device do. `state` is Intune's own word: pending, active, done, …"""
+
+    name: str
+    state: str
+    asked_at: datetime | None
+
+
+@dataclass(frozen=True)
 class ManagedDevice:
     """A device that Intune looks after."""
 
@@ -113,6 +130,17 @@ class ManagedDevice:
     jail_broken: str
     last_synced_at: datetime | None
     threat_state: str
+    security_patch: str = ""  # Android only: the month of its security updates, such as 2026-09-01
+    actions: tuple[DeviceAction, ...] = ()
+
+    @property
+    def is_windows(self) -> bool:
+        return self.operating_system.casefold().startswith("windows")
+
+    def newest_action(self, name: str) -> DeviceAction | None:
+        """What became of the last time that the device was asked for this."""
+        asked = [action for action in self.actions if action.name == name]
+        return max(asked, key=lambda action: action.asked_at.timestamp() if action.asked_at else 0, default=None)
 
 
 @dataclass(frozen=True)
@@ -198,21 +226,15 @@ class Devices:
         """
         where = self._graph.client.users.by_user_id(object_id).managed_devices
         items = await self._graph.items(_MANAGED, self._graph.request(Method.GET, where, select=_MANAGED_FIELDS))
-        return tuple(
-            ManagedDevice(
-                id=text(entry, "id"),
-                device_id=text(entry, "azureADDeviceId"),
-                name=text(entry, "deviceName"),
-                operating_system=text(entry, "operatingSystem"),
-                os_version=text(entry, "osVersion"),
-                compliance=text(entry, "complianceState"),
-                encrypted=flag(entry, "isEncrypted"),
-                jail_broken=text(entry, "jailBroken"),
-                last_synced_at=moment(entry, "lastSyncDateTime"),
-                threat_state=text(entry, "partnerReportedThreatState"),
-            )
-            for entry in items.values
-        )
+        return tuple(_managed_from(entry) for entry in items.values)
+
+    async def managed(self, managed_device_id: str) -> ManagedDevice:
+        """One device of Intune. Raises Gone.
+
+        GET /deviceManagement/managedDevices/{id}; DeviceManagementManagedDevices.Read.All; read only.
+        """
+        request = self._graph.request(Method.GET, self._managed(managed_device_id), select=_MANAGED_FIELDS)
+        return _managed_from((await self._graph.call(_MANAGED_ONE, request)).body)
 
     async def detected_apps(self, managed_device_id: str) -> tuple[DetectedApp, ...]:
         """The apps that Intune found on a device.
@@ -257,7 +279,7 @@ class Devices:
             text(setting, "state")
             for policy in items.values
             for setting in objects(policy, "settingStates")
-            if text(setting, "setting").casefold().endswith("activefirewallrequired")
+            if text(setting, "setting").casefold().endswith(_FIREWALL_SETTINGS)
         )
         return next(states, None)
 
@@ -278,6 +300,15 @@ class Devices:
         where = self._managed(managed_device_id).windows_defender_scan
         await self._graph.call(_ACT, self._graph.request(Method.POST, where, body={"quickScan": False}))
 
+    async def update_signatures(self, managed_device_id: str) -> None:
+        """Asks Defender on a Windows device to fetch the newest signatures; it does when it is next on the network.
+
+        POST /deviceManagement/managedDevices/{id}/windowsDefenderUpdateSignatures;
+        DeviceManagementManagedDevices.PrivilegedOperations.All; safe to repeat.
+        """
+        where = self._managed(managed_device_id).windows_defender_update_signatures
+        await self._graph.call(_ACT, self._graph.request(Method.POST, where))
+
     def _managed(self, managed_device_id: str) -> Any:
         return self._graph.client.device_management.managed_devices.by_managed_device_id(managed_device_id)
 
@@ -285,6 +316,26 @@ class Devices:
         where = self._graph.client.devices.by_device_id(object_id)
         request = self._graph.request(Method.PATCH, where, body={"accountEnabled": enabled})
         await self._graph.call(_SET_ENABLED, request)
+
+
+def _managed_from(entry: Mapping[str, Any]) -> ManagedDevice:
+    return ManagedDevice(
+        id=text(entry, "id"),
+        device_id=text(entry, "azureADDeviceId"),
+        name=text(entry, "deviceName"),
+        operating_system=text(entry, "operatingSystem"),
+        os_version=text(entry, "osVersion"),
+        compliance=text(entry, "complianceState"),
+        encrypted=flag(entry, "isEncrypted"),
+        jail_broken=text(entry, "jailBroken"),
+        last_synced_at=moment(entry, "lastSyncDateTime"),
+        threat_state=text(entry, "partnerReportedThreatState"),
+        security_patch=text(entry, "androidSecurityPatchLevel"),
+        actions=tuple(
+            DeviceAction(text(each, "actionName"), text(each, "actionState"), moment(each, "startDateTime"))
+            for each in objects(entry, "deviceActionResults")
+        ),
+    )
 
 
 def _device_from(entry: Mapping[str, Any]) -> Device:

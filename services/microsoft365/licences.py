@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from kiota_abstractions.method import Method
 
 from services.errors import Bug
-from services.microsoft365.graph import Graph
+from services.microsoft365.graph import Graph, Json
 from services.microsoft365.graph_errors import refusal
 from services.microsoft365.operations import Effect, Needs, Operation, permissions_of
 from services.microsoft365.reading import child, number, objects, text
@@ -18,9 +18,11 @@ _TENANT = Operation("tenant-licences", ("LicenseAssignment.Read.All",))
 _ACCOUNT = Operation("account-licences", ("LicenseAssignment.Read.All",))
 
 _ASSIGN = Operation("assign-licence", ("LicenseAssignment.ReadWrite.All",), effect=Effect.REPEATABLE)
+_REMOVE = Operation("remove-licence", ("LicenseAssignment.ReadWrite.All",), effect=Effect.REPEATABLE)
 
 NEEDS: Needs = {
     "assign": permissions_of(_ASSIGN),
+    "remove": permissions_of(_REMOVE),
     "of_tenant": permissions_of(_TENANT),
     "has_plan": permissions_of(_TENANT),
     "of_account": permissions_of(_ACCOUNT),
@@ -41,6 +43,7 @@ class TenantLicence:
     bought: int
     used: int
     plans: frozenset[str]
+    plan_ids: Mapping[str, str] = field(default_factory=dict)  # by name
 
     @property
     def free(self) -> int:
@@ -80,6 +83,10 @@ class Licences:
                 + (number(units, "warning") or 0),
                 used=number(entry, "consumedUnits") or 0,
                 plans=frozenset(text(plan, "servicePlanName") for plan in objects(entry, "servicePlans")),
+                plan_ids={
+                    text(plan, "servicePlanName"): text(plan, "servicePlanId")
+                    for plan in objects(entry, "servicePlans")
+                },
             )
             for entry in items.values
         )
@@ -114,16 +121,29 @@ class Licences:
             for entry in items.values
         )
 
-    async def assign(self, object_id: str, sku_id: str) -> None:
+    async def assign(self, object_id: str, sku_id: str, without: Sequence[str] = ()) -> None:
         """Gives a licence to the account, which must have a usage location. Works within minutes, a mailbox in hours.
 
-        Raises Conflict where none is free, the location is missing, or a group decides over it.
+        `without` are the ids of service plans that stay switched off in it. Raises Conflict where none is free, the
+        location is missing, or a group decides over it.
 
         POST /users/{id}/assignLicense; LicenseAssignment.ReadWrite.All; safe to repeat.
         """
         action = self._graph.client.users.by_user_id(object_id).assign_license
-        body = {"addLicenses": [{"skuId": sku_id, "disabledPlans": []}], "removeLicenses": []}
+        body = {"addLicenses": [{"skuId": sku_id, "disabledPlans": list(without)}], "removeLicenses": []}
         try:
             await self._graph.call(_ASSIGN, self._graph.request(Method.POST, action, body=body))
         except Bug as error:
             raise refusal(error, "licence-not-given") from None
+
+    async def remove(self, object_id: str, sku_id: str) -> None:
+        """Takes a licence from the account. Raises Conflict where it has none, or has it through a group.
+
+        POST /users/{id}/assignLicense; LicenseAssignment.ReadWrite.All; safe to repeat.
+        """
+        action = self._graph.client.users.by_user_id(object_id).assign_license
+        body: Json = {"addLicenses": [], "removeLicenses": [sku_id]}
+        try:
+            await self._graph.call(_REMOVE, self._graph.request(Method.POST, action, body=body))
+        except Bug as error:
+            raise refusal(error, "licence-not-removed") from None

@@ -49,8 +49,11 @@ class Recommendation:
     service: str
     gain: float
     rank: int
-    remediation: str
+    remediation: str  # Microsoft's words, with their markup
     url: str
+    highest: float = 0.0
+    impact_on_users: str = ""
+    effort: str = ""
 
 
 class Scores:
@@ -87,6 +90,9 @@ class Scores:
                 rank=number(entry, "rank") or 0,
                 remediation=text(entry, "remediation"),
                 url=text(entry, "actionUrl"),
+                highest=_points(entry, "maxScore"),
+                impact_on_users=text(entry, "userImpact"),
+                effort=text(entry, "implementationCost"),
             )
             for entry in items.values
             if flag(entry, "deprecated") is not True

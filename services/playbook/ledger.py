@@ -7,7 +7,7 @@ the run looks in the cloud before doing anything again.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,13 +16,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services import tasks
 from services.channel import Actor
 from services.database import Database, insert_once, tables
 from services.incidents import store, timeline
 from services.incidents.model import actor_from_json
 from services.incidents.timeline import AuditTag
-from services.playbook.step import Change, Finding, Outcome, Plan, Severity, State
+from services.playbook.step import Change, Finding, Outcome, Plan, Severity, State, Todo
+from services.tasks import Task
 from services.vault import Vault
+
+_LONGEST_KEY = 255
 
 
 class EffectState(StrEnum):
@@ -138,7 +142,8 @@ class Ledger:
             if ended.rowcount != 1:
                 return
             if run.kind is RunKind.READ:
-                await _keep_findings(connection, run, outcome, findings, now)
+                looked = outcome.state is State.DONE
+                await _keep_findings(connection, run.incident_id, run.step_id, findings, now, everywhere=looked)
             if evidence:
                 await store.keep_evidence(connection, self._vault, run.incident_id, run.step_id, evidence, now)
             await timeline.append(
@@ -148,6 +153,58 @@ class Ledger:
                 at=now,
                 actor_id=run.actor.object_id,
                 data={"step": run.step_id, "state": outcome.state.value, "reason": outcome.reason},
+            )
+
+    async def ended(self, incident_id: str) -> dict[str, Outcome]:
+        """How each step of an incident ended when it was last run, by step id."""
+        async with self._database.read() as connection:
+            runs = await runs_of(connection, incident_id)
+        return {run.step_id: Outcome(run.state, run.reason) for run in runs if run.state is not State.RUNNING}
+
+    async def keep_plan(self, incident_id: str, step_id: str, plan: Plan, now: datetime) -> None:
+        """Keeps what a plan of changes found on the way; what it found before and not now is resolved."""
+        if not plan.findings and not plan.evidence:
+            return
+        async with self._database.write() as connection:
+            looked = plan.settled is None or plan.settled.state is not State.NOT_EVALUATED
+            await _keep_findings(connection, incident_id, step_id, plan.findings, now, everywhere=looked)
+            if plan.evidence:
+                await store.keep_evidence(connection, self._vault, incident_id, step_id, plan.evidence, now)
+
+    async def want(
+        self,
+        incident_id: str,
+        step_id: str,
+        todos: Sequence[Todo],
+        now: datetime,
+        due_at: datetime,
+        tell: Callable[[AsyncConnection, Task], Awaitable[None]],
+    ) -> None:
+        """The tasks that a step asks of people; `tell` is told of those of the incident. The others are never due."""
+        async with self._database.write() as connection:
+            for todo in todos:
+                whose = step_id if todo.organisation else f"{incident_id}:{step_id}"
+                task = await tasks.want(
+                    connection,
+                    f"todo:{whose}:{todo.key}"[:_LONGEST_KEY],
+                    incident_id=None if todo.organisation else incident_id,
+                    step_id=step_id,
+                    title=todo.title,
+                    instructions=todo.instructions,
+                    now=now,
+                    due_at=None if todo.organisation else due_at,
+                )
+                if task.incident_id is not None:
+                    await tell(connection, task)
+
+    async def progress(self, run: Run, words: str) -> None:
+        """Says how far a running run is: on the cards, not in the timeline."""
+        running = (tables.step_runs.c.id == run.id) & (tables.step_runs.c.state == State.RUNNING.value)
+        about = tables.posts.c.incident_id == run.incident_id
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(tables.step_runs).where(running).values(reason=words))
+            await connection.execute(
+                sa.update(tables.posts).where(about).values(wanted_revision=tables.posts.c.wanted_revision + 1)
             )
 
     async def effect(self, run: Run, item: str) -> Effect | None:
@@ -189,20 +246,26 @@ async def _one(connection: AsyncConnection, cause: str, step_id: str) -> Run:
 
 
 async def _keep_findings(
-    connection: AsyncConnection, run: Run, outcome: Outcome, findings: Sequence[Finding], now: datetime
+    connection: AsyncConnection,
+    incident_id: str,
+    step_id: str,
+    findings: Sequence[Finding],
+    now: datetime,
+    *,
+    everywhere: bool,
 ) -> None:
     """What a check found stays; what it found before and not now is resolved, if it could look everywhere."""
-    mine = (tables.findings.c.incident_id == run.incident_id) & (tables.findings.c.step_id == run.step_id)
+    mine = (tables.findings.c.incident_id == incident_id) & (tables.findings.c.step_id == step_id)
     found = {finding.key[:255]: finding for finding in findings}
     await connection.execute(sa.delete(tables.findings).where(mine, tables.findings.c.key.in_(list(found))))
-    if outcome.state is State.DONE:
+    if everywhere:
         unresolved = tables.findings.c.resolved_at.is_(None)
         await connection.execute(sa.update(tables.findings).where(mine, unresolved).values(resolved_at=now))
     for key, finding in found.items():
         await connection.execute(
             sa.insert(tables.findings).values(
-                incident_id=run.incident_id,
-                step_id=run.step_id,
+                incident_id=incident_id,
+                step_id=step_id,
                 key=key,
                 severity=finding.severity.value,
                 title=finding.title,

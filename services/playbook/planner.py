@@ -20,6 +20,7 @@ from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account
 from services.plain_words import explain
 from services.playbook.ledger import Ledger, RunKind
+from services.playbook.past import NO_PAST, Past
 from services.playbook.step import Context, Outcome, Plan, State, Step
 from services.posts import PostKind, Posts
 from services.settings import Settings
@@ -41,6 +42,7 @@ class Planner:
         steps: Sequence[Step],
         now: Callable[[], datetime],
         bulk: Bulk | None = None,
+        past: Past = NO_PAST,
     ) -> None:
         self._bulk = bulk
         self._m365 = m365
@@ -48,6 +50,7 @@ class Planner:
         self._ledger = ledger
         self._posts = posts
         self._now = now
+        self._past = past
         self.steps = tuple(steps)
 
     def context(self, incident: Incident, subject: Subject, account: Account) -> Context:
@@ -62,6 +65,7 @@ class Planner:
             now=self._now(),
             incident=incident.id,
             round=str(incident.investigation.get("nonce", "")),
+            past=self._past,
             ended=partial(self._ledger.ended, incident.id),
             bulk=self._bulk,
         )

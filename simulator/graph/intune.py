@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
-from simulator.clock import stamp
+from simulator.clock import parse_stamp, stamp
 from simulator.graph.errors import GraphError, bad_request, not_found
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation, Row
 from simulator.graph.schema_workloads import (
@@ -29,7 +30,25 @@ _WINDOWS_ONLY = {"rebootNow", "windowsDefenderScan", "windowsDefenderUpdateSigna
 
 def _everybody(call: Call) -> list[Json]:
     list(call.tenant.users.values())  # laptops come into being with their people
-    return list(call.tenant.records.managed_devices.values())
+    return [_answered(call, row) for row in call.tenant.records.managed_devices.values()]
+
+
+def _answered(call: Call, device: Json) -> Json:
+    """The device, which has done by now what it was asked for long enough ago, unless it is off."""
+    records, now = call.tenant.records, call.world.clock.now()
+    wait = timedelta(seconds=call.world.config.device_seconds)
+    for action in device["deviceActionResults"]:
+        due = parse_stamp(action["startDateTime"]) + wait
+        if action["actionState"] != "pending" or due > now or device["id"] in records.devices_off:
+            continue
+        action |= {"actionState": "done", "lastUpdatedDateTime": stamp(due)}
+        device["lastSyncDateTime"] = stamp(due)
+        if action["actionName"] == "windowsDefenderUpdateSignatures":
+            records.protection_states[str(device["id"])] |= {
+                "signatureUpdateOverdue": False,
+                "lastReportedDateTime": stamp(due),
+            }
+    return device
 
 
 def list_devices(call: Call) -> Answer:
@@ -40,7 +59,8 @@ def list_devices(call: Call) -> Answer:
 def devices_of(call: Call) -> Answer:
     """GET /users/{id}/managedDevices."""
     user = call.user()
-    rows = [row for row in call.tenant.records.managed_devices.values() if row["userId"] == user.id]
+    mine = [row for row in call.tenant.records.managed_devices.values() if row["userId"] == user.id]
+    rows = [_answered(call, row) for row in mine]
     return call.collection(rows, MANAGED_DEVICE, f"users('{user.id}')/managedDevices")
 
 
@@ -49,7 +69,7 @@ def _device(call: Call) -> Json:
     found = call.tenant.records.managed_devices.get(key.lower())
     if found is None:
         raise GraphError(404, "ResourceNotFound", f"Managed device {key} not found")
-    return found
+    return _answered(call, found)
 
 
 def get_device(call: Call) -> Answer:

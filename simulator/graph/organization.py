@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.clock import stamp
+from simulator.directory import People
 from simulator.graph.operation import Answer, Call, Operation
 from simulator.graph.schema import DOMAIN, ORGANIZATION, SUBSCRIBED_SKU
 from simulator.licences import SKUS
@@ -70,13 +71,18 @@ def domains(call: Call) -> Answer:
     return call.collection(rows, DOMAIN, "domains")
 
 
+def used_units(people: People, part_number: str) -> int:
+    """How many units of a licence are given to people."""
+    return sum(part_number in user.licences for user in people.known()) + people.unseen
+
+
 def subscribed_skus(call: Call) -> Answer:
     """GET /subscribedSkus."""
     rows: list[Json] = []
     for part_number in sorted(call.tenant.licences):
         sku = SKUS[part_number]
         people = call.tenant.users
-        used = sum(part_number in user.licences for user in people.known()) + people.unseen
+        used = used_units(people, part_number)
         rows.append(
             {
                 "id": f"{call.tenant.id}_{sku.sku_id}",
@@ -85,7 +91,12 @@ def subscribed_skus(call: Call) -> Answer:
                 "appliesTo": "User",
                 "capabilityStatus": "Enabled",
                 "consumedUnits": used,
-                "prepaidUnits": {"enabled": used + 10, "suspended": 0, "warning": 0, "lockedOut": 0},
+                "prepaidUnits": {
+                    "enabled": call.tenant.bought.get(part_number, used + 10),
+                    "suspended": 0,
+                    "warning": 0,
+                    "lockedOut": 0,
+                },
                 "skuId": sku.sku_id,
                 "skuPartNumber": part_number,
                 "servicePlans": [

@@ -8,6 +8,7 @@ from uuid import uuid4
 from simulator.clock import stamp
 from simulator.graph.errors import GraphError, bad_request, not_found, unknown_property
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation, Row
+from simulator.graph.schema import words
 from simulator.graph.schema_workloads import (
     ACCESS_POLICY,
     AUTHORIZATION_POLICY,
@@ -17,6 +18,16 @@ from simulator.graph.schema_workloads import (
 )
 from simulator.tenant import Json
 
+_CONDITIONS = words(
+    "applications authenticationFlows clientAppTypes clientApplications devices insiderRiskLevels locations platforms "
+    "servicePrincipalRiskLevels signInRiskLevels userRiskLevels users"
+)
+_USERS = words(
+    "excludeGroups excludeGuestsOrExternalUsers excludeRoles excludeUsers includeGroups includeGuestsOrExternalUsers "
+    "includeRoles includeUsers"
+)
+_CONTROLS = words("authenticationStrength builtInControls customAuthenticationFactors operator termsOfUse")
+_EVERYBODY = frozenset({"All", "GuestsOrExternalUsers", "None"})
 _STATES = {"enabled", "disabled", "enabledForReportingButNotEnforced"}
 
 
@@ -81,7 +92,24 @@ def get_method_configuration(call: Call) -> Answer:
     raise not_found(key)
 
 
-def _check_policy(values: Json, *, whole: bool) -> None:
+def _parts(values: Json, name: str, known: frozenset[str], entity: str) -> Json:
+    part = values.get(name)
+    found = {key: value for key, value in part.items() if "@odata." not in key} if isinstance(part, dict) else {}
+    for key in found:
+        if key not in known:
+            raise unknown_property(key, entity)
+    return found
+
+
+def _check_people(call: Call, users: Json) -> None:
+    """Whom a policy names must exist."""
+    for name, known in (("Users", call.tenant.users), ("Groups", call.tenant.groups)):
+        for key in (*users.get(f"include{name}", ()), *users.get(f"exclude{name}", ())):
+            if key not in _EVERYBODY and key not in known:
+                raise GraphError(400, "BadRequest", f"1020: The policy names {name.lower()} that are not there: {key}.")
+
+
+def _check_policy(call: Call, values: Json, *, whole: bool) -> None:
     for name in values:
         if name not in ACCESS_POLICY.properties:
             raise unknown_property(name, ACCESS_POLICY.name)
@@ -89,6 +117,11 @@ def _check_policy(values: Json, *, whole: bool) -> None:
         raise GraphError(400, "BadRequest", f"1011: Policy contains invalid state: {values['state']}.")
     if whole and not {"displayName", "state", "conditions"} <= set(values):
         raise GraphError(400, "BadRequest", "1007: A policy needs displayName, state and conditions.")
+    _parts(values, "grantControls", _CONTROLS, "conditionalAccessGrantControls")
+    within = _parts(values, "conditions", _CONDITIONS, "conditionalAccessConditionSet")
+    _check_people(call, _parts(within, "users", _USERS, "conditionalAccessUsers"))
+    if values.get("state") == "enabled" and call.tenant.records.security_defaults["isEnabled"]:
+        raise GraphError(400, "BadRequest", "1013: Security Defaults is enabled in the tenant.")
     conditions = values.get("conditions")
     if whole and not {"users", "applications"} <= set(conditions if isinstance(conditions, dict) else {}):
         raise GraphError(400, "BadRequest", "1006: The conditions of a policy need users and applications.")
@@ -103,9 +136,7 @@ def list_policies(call: Call) -> Answer:
 def create_policy(call: Call) -> Answer:
     """POST: every call makes one. Not while security defaults are on."""
     values = call.json_object()
-    _check_policy(values, whole=True)
-    if values["state"] == "enabled" and call.tenant.records.security_defaults["isEnabled"]:
-        raise GraphError(400, "BadRequest", "1013: Security Defaults is enabled in the tenant.")
+    _check_policy(call, values, whole=True)
     now = stamp(call.world.clock.now())
     policy: Json = (
         {"grantControls": None, "sessionControls": None, "templateId": None}
@@ -134,7 +165,7 @@ def get_policy(call: Call) -> Answer:
 def patch_policy(call: Call) -> Answer:
     """PATCH one policy."""
     policy, values = _policy(call), call.json_object()
-    _check_policy(values, whole=False)
+    _check_policy(call, values, whole=False)
     before = policy["state"]
     policy.update(values | {"modifiedDateTime": stamp(call.world.clock.now())})
     _note(call, "Update conditional access policy", policy["displayName"], before, policy["state"])
@@ -200,6 +231,14 @@ _CA = "/identity/conditionalAccess/policies"
 _LOCATIONS = "/identity/conditionalAccess/namedLocations"
 _ONE_POLICY = f"{_CA}/{{conditionalAccessPolicy-id}}"
 _ONE_LOCATION = f"{_LOCATIONS}/{{namedLocation-id}}"
+_WRITE = ("Policy.ReadWrite.ConditionalAccess",)
+_WRITES = {
+    ("POST", _CA): (*_WRITE, "Application.Read.All"),
+    ("PATCH", _ONE_POLICY): (*_WRITE, "Application.Read.All"),
+    ("DELETE", _ONE_POLICY): _WRITE,
+    ("POST", _LOCATIONS): _WRITE,
+    ("DELETE", _ONE_LOCATION): _WRITE,
+}
 OPERATIONS = (
     Operation("GET", _DEFAULTS, get_security_defaults, ("Policy.Read.All", "Policy.ReadWrite.SecurityDefaults")),
     Operation(
@@ -226,7 +265,7 @@ OPERATIONS = (
             path,
             handler,
             _READ_POLICIES,
-            all_of=() if method == "GET" else ("Policy.ReadWrite.ConditionalAccess",),
+            all_of=_WRITES.get((method, path), ()),
             row=Row.PROTECTION,
             licence=Licence.P1,
         )

@@ -18,9 +18,10 @@ from simulator.graph.errors import (
 )
 from simulator.graph.filters import parse
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Licence, Operation
+from simulator.graph.organization import used_units
 from simulator.graph.schema import LICENSE_DETAILS, USER
 from simulator.ids import guid
-from simulator.licences import SKUS, assigned, assigned_plans, plans_of
+from simulator.licences import SKUS, assigned, assigned_plans, clashing, plans_of
 from simulator.tenant import Json, User
 
 _READ = (
@@ -246,7 +247,7 @@ def license_details(call: Call) -> Answer:
                 {
                     "servicePlanId": plan_id,
                     "servicePlanName": name,
-                    "provisioningStatus": "Success",
+                    "provisioningStatus": "Disabled" if plan_id in user.plans_off.get(part_number, ()) else "Success",
                     "appliesTo": "User",
                 }
                 for name, plan_id in SKUS[part_number].plans.items()
@@ -267,25 +268,46 @@ def assign_license(call: Call) -> Answer:
         raise bad_request("addLicenses and removeLicenses take lists.")
     owned = {SKUS[name].sku_id: name for name in call.tenant.licences}
     held = {SKUS[name].sku_id: name for name in user.licences}
+    off = dict(user.plans_off)
     for entry in adding:
-        sku_id = str(entry.get("skuId") if isinstance(entry, dict) else entry)
-        if sku_id not in owned:
-            raise bad_request(f"License {sku_id} does not correspond to a valid company License.")
+        name, plans_off = _added(entry, owned)
         if not user.properties.get("usageLocation"):
             raise bad_request("License assignment cannot be done for user with invalid usage location.")
-        held[sku_id] = owned[sku_id]
+        bought = call.tenant.bought.get(name)
+        if name not in user.licences and bought is not None and used_units(call.tenant.users, name) >= bought:
+            raise bad_request(f"Subscription with SKU {SKUS[name].sku_id} does not have any available licenses.")
+        held[SKUS[name].sku_id] = name
+        off[name] = plans_off
     for sku_id in removing:
         if sku_id not in held:
             raise bad_request(f"User does not have a corresponding license {sku_id}.")
-        del held[str(sku_id)]
+        off.pop(held.pop(str(sku_id)), None)
+    if clashing({name: off.get(name, ()) for name in held.values()}):
+        raise bad_request("License assignment failed because service plans are mutually exclusive.")
+    user.plans_off = off
     before, user.licences = user.licences, tuple(sorted(held.values()))
     since = stamp(call.world.clock.now())
     user.properties |= {
-        "assignedLicenses": assigned(user.licences),
-        "assignedPlans": assigned_plans(user.licences, since),
+        "assignedLicenses": assigned(user.licences, off),
+        "assignedPlans": assigned_plans(user.licences, since, off),
     }
     call.tenant.note(user, "Change user license", "licences", list(before), list(user.licences), call.by)
     return call.entity(call.shown(user), USER, "users/$entity")
+
+
+def _added(entry: Any, owned: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The name of a licence that is to be given, and the plans that stay off in it."""
+    if not isinstance(entry, dict):
+        raise bad_request("addLicenses takes objects.")
+    for name in entry:
+        if name not in {"skuId", "disabledPlans"} and "@odata." not in name:
+            raise unknown_property(name, "assignedLicense")
+    sku_id, plans_off = str(entry.get("skuId")), tuple(entry.get("disabledPlans") or ())
+    if sku_id not in owned:
+        raise bad_request(f"License {sku_id} does not correspond to a valid company License.")
+    if not set(plans_off) <= set(SKUS[owned[sku_id]].plans.values()):
+        raise bad_request("A disabled plan does not belong to the license.")
+    return owned[sku_id], plans_off
 
 
 OPERATIONS = (

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.bulk import Bulk
+from services.database import Database
 from services.incidents.subjects import recognise
 from services.microsoft365 import Microsoft365, Tokens
 from services.microsoft365.budgets import Budgets, Limit
@@ -34,6 +40,7 @@ class Tenancy:
     sim: Simulator
     m365: Microsoft365
     settings: Settings
+    bulk: Bulk
 
     def user(self, name: str) -> User:
         return self.sim.world.tenant.user(name)
@@ -49,7 +56,7 @@ class Tenancy:
         now = datetime.now(UTC)
         opened = now - opened_ago
         since = opened - timedelta(days=self.settings.look_back_days)
-        return Context(self.m365, self.settings, subject, account, opened, since, now)
+        return Context(self.m365, self.settings, subject, account, opened, since, now, bulk=self.bulk)
 
     async def plan(self, step: Step, who: str | User) -> Plan:
         """The plan, which wrote nothing."""
@@ -117,16 +124,55 @@ def unpaced(settings: Settings, tokens: Tokens) -> Microsoft365:
 @asynccontextmanager
 async def tenancy(config: SimulatorConfig | None = None) -> AsyncIterator[Tenancy]:
     """A tenant of its own for one test."""
-    async with Simulator(config or SimulatorConfig(audit_query_seconds=0)) as sim:
+    async with Simulator(config or SimulatorConfig(audit_query_seconds=0, device_seconds=0)) as sim:
         values = {name.removeprefix("IRBOT_").lower(): value for name, value in sim.environment().items()}
         settings = Settings(**values)  # type: ignore[arg-type]  # pydantic reads the texts
         tokens = Tokens(settings)
         m365 = unpaced(settings, tokens)
         try:
-            yield Tenancy(sim, m365, settings)
+            async with lists() as bulk:
+                yield Tenancy(sim, m365, settings, bulk)
         finally:
             await m365.close()
             await tokens.close()
+
+
+@asynccontextmanager
+async def lists() -> AsyncIterator[Bulk]:
+    """Where steps keep the long lists that they freeze; the file is made when the first one is frozen."""
+    with TemporaryDirectory(prefix="irbot-lists-", ignore_cleanup_errors=True) as folder:
+        database = _LateDatabase(Path(folder) / "lists.sqlite")
+        yield Bulk(database, owner="this-process", may_act=lambda: True, now=lambda: datetime.now(UTC))
+        await database.close()
+
+
+class _LateDatabase(Database):
+    """A database that is made when somebody uses it: most steps never do."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._opened: Database | None = None
+        self._opening = asyncio.Lock()
+
+    async def _now(self) -> Database:
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await Database.open(f"sqlite+aiosqlite:///{self._file}")
+            return self._opened
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with (await self._now()).read() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        async with (await self._now()).write() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened.close()
 
 
 def _backwards(change: Change) -> Change:
