@@ -27,6 +27,7 @@ LONGEST_CALL_SECONDS = 50.0  # what a publisher may take over one post
 class PostKind(StrEnum):
     """What a post shows, and so how it is drawn and whether it may be sent again."""
 
+    ALARM = "alarm"
     APPROVAL = "approval"
     CLOSING = "closing"
     GATE = "gate"

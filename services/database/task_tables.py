@@ -86,6 +86,7 @@ watches = sa.Table(
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("incident_id", sa.String(36), sa.ForeignKey("incidents.id"), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("cause", sa.String(36), nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("due_at", UtcTime, nullable=False),
