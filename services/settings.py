@@ -152,6 +152,10 @@ class Settings(BaseSettings):
     time_zone: str = "UTC"  # IANA name; for people whose own zone cannot be read
     lesson_test_group: str = ""  # Entra group object id; gets a lesson before all others
 
+    # Message blasts: calls to Teams a second, of all replicas together. Teams takes 50 from one app in one tenant.
+    blast_messages_per_second: float = Field(default=35, gt=0)
+    teams_calls_per_second: float = Field(default=50, gt=0)  # only where Microsoft gave you another limit
+
     # Patience
     answer_seconds: float = Field(default=1.2, gt=0, le=5)
     call_timeout_seconds: float = Field(default=30, gt=0)
@@ -201,6 +205,12 @@ class Settings(BaseSettings):
             raise ValueError("IRBOT_TIME_ZONE is the IANA name of a time zone, such as Europe/Berlin")
         if re.search(r"https?:|www\.|[<>]", self.helpdesk, re.IGNORECASE):
             raise ValueError("IRBOT_HELPDESK names people or a number: warnings hold no links")
+        return self
+
+    @model_validator(mode="after")
+    def _blasts_leave_room(self) -> Self:
+        if self.blast_messages_per_second > 0.96 * self.teams_calls_per_second:
+            raise ValueError("IRBOT_BLAST_MESSAGES_PER_SECOND is at most 48 of the 50 calls that Teams takes a second")
         return self
 
     @property
