@@ -13,6 +13,7 @@ READ: dict[str, str] = {
     "Directory.Read.All": "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
     "Domain.Read.All": "dbb9058a-0e50-45d7-ae91-66909b5d4664",
     "ExchangeMessageTrace.Read.All": "89b20d8a-76e2-4057-867b-9961f800b9a4",
+    "Files.Read.All": "01d4889c-1287-42c6-ac1f-5d1e02578ef6",
     "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
     "IdentityRiskEvent.Read.All": "6e472fd1-ad78-48da-a0f0-97ab2c6b769e",
     "IdentityRiskyUser.Read.All": "dc5007c0-2d7d-4c42-879c-2dab87571379",

@@ -33,15 +33,18 @@ from services.microsoft365.operations import Operation, OperationOption
 
 CONTRACT = Path(__file__).resolve().parents[2] / "shared" / "contracts" / "graph-openapi-slice.json"
 
+_FILES = frozenset({"Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All"})
 _ROLES = frozenset({"RoleManagement.ReadWrite.Directory"})
 # Not in the contract file: checked against the SDK, and against Microsoft's published permissions as written here.
-_BEYOND: Mapping[tuple[str, str], frozenset[str]] = {
+BEYOND: Mapping[tuple[str, str], frozenset[str]] = {
     ("POST", "/v1.0/oauth2PermissionGrants"): frozenset({"DelegatedPermissionGrant.ReadWrite.All"}),
     ("GET", "/v1.0/users/{user-id}/ownedObjects/graph.group"): frozenset({"User.Read.All", "Directory.Read.All"}),
     ("POST", "/v1.0/users/{user-id}/appRoleAssignments"): frozenset({"AppRoleAssignment.ReadWrite.All"}),
     ("POST", "/v1.0/roleManagement/directory/roleAssignments"): _ROLES,
     ("DELETE", "/v1.0/roleManagement/directory/roleAssignments/{unifiedRoleAssignment-id}"): _ROLES,
     ("POST", "/v1.0/roleManagement/directory/roleEligibilityScheduleRequests"): _ROLES,
+    ("GET", "/v1.0/users/{user-id}/drive"): _FILES,
+    ("GET", "/v1.0/drives/{drive-id}/items/{driveItem-id}/search(q='{q}')"): _FILES,
     ("POST", "/v1.0/groups/{group-id}/members/$ref"): _ROLES | {"GroupMember.ReadWrite.All"},
     ("DELETE", "/v1.0/groups/{group-id}/members/{directoryObject-id}/$ref"): _ROLES | {"GroupMember.ReadWrite.All"},
 }
@@ -49,6 +52,8 @@ _BEYOND: Mapping[tuple[str, str], frozenset[str]] = {
 # Calls that the contract file leaves out, each with its reason; the SDK's builders and models alone speak for them.
 OUTSIDE: dict[tuple[str, str], str] = {
     ("GET", "/v1.0/users/{user-id}/ownedObjects/graph.group"): "who owns a role-assignable group is an administrator",
+    ("GET", "/v1.0/users/{user-id}/drive"): "whose files the intruder could read",
+    ("GET", "/v1.0/drives/{drive-id}/items/{driveItem-id}/search(q='{q}')"): "what is in those files that hurts",
     ("POST", "/v1.0/oauth2PermissionGrants"): "undo: puts back a grant that was revoked",
     ("POST", "/v1.0/users/{user-id}/appRoleAssignments"): "undo: puts back an assignment that was removed",
 }
@@ -121,7 +126,7 @@ class Contract:
     def misses(self, request: GraphRequest) -> Iterator[str]:
         """Why the request is not what the contract says; nothing where it is."""
         permitted = next(
-            (row for key, row in _BEYOND.items() if key[0] == request.method and _is_at(key[1], request)), None
+            (row for key, row in BEYOND.items() if key[0] == request.method and _is_at(key[1], request)), None
         )
         if permitted is not None:
             yield from (

@@ -9,6 +9,7 @@ from services.microsoft365 import (
     consents,
     devices,
     directory,
+    files,
     licences,
     mail_flow,
     mailbox,
@@ -29,6 +30,7 @@ from services.microsoft365.consents import Consents
 from services.microsoft365.devices import Devices
 from services.microsoft365.directory import Directory
 from services.microsoft365.exchange import ExchangeBackend, backend
+from services.microsoft365.files import Files
 from services.microsoft365.graph import Graph
 from services.microsoft365.licences import Licences
 from services.microsoft365.mail_flow import MailFlow
@@ -56,6 +58,7 @@ GRAPH_NEEDS: Needs = {
         "consents": consents.NEEDS,
         "devices": devices.NEEDS,
         "directory": directory.NEEDS,
+        "files": files.NEEDS,
         "licences": licences.NEEDS,
         "mail_flow": mail_flow.NEEDS,
         "mailbox": mailbox.NEEDS,
@@ -85,6 +88,7 @@ class Microsoft365:
         self.consents = Consents(graph)
         self.devices = Devices(graph)
         self.directory = Directory(graph, app_id)
+        self.files = Files(graph)
         self.licences = Licences(graph)
         self.mail_flow = MailFlow(graph)
         self.mailbox = Mailboxes(graph)

@@ -12,6 +12,7 @@ from simulator.graph import (
     audit_queries,
     batch,
     devices,
+    files,
     intune,
     logs,
     mailbox,
@@ -20,6 +21,7 @@ from simulator.graph import (
     organization,
     policies,
     protection,
+    remediation,
     roles,
     security,
     sending,
@@ -51,9 +53,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *tracing.OPERATIONS,
     *policies.OPERATIONS,
     *messages.OPERATIONS,
+    *files.OPERATIONS,
     *sending.OPERATIONS,
     *intune.OPERATIONS,
     *security.OPERATIONS,
+    *remediation.OPERATIONS,
     *teams.OPERATIONS,
 )
 

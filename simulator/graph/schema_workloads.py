@@ -334,3 +334,20 @@ INSTALLED_APP = EntityType(
     (),
     {"teamsApp/externalId": EQ, "teamsApp/id": EQ},
 )
+DRIVE = EntityType(
+    "drive",
+    _words("createdBy createdDateTime description driveType id lastModifiedDateTime name owner quota webUrl"),
+    _words("items list root special"),
+    (),
+    {},
+)
+DRIVE_ITEM = EntityType(
+    "driveItem",
+    _words(
+        "createdBy createdDateTime cTag deleted description eTag file fileSystemInfo folder id lastModifiedBy "
+        "lastModifiedDateTime name package parentReference remoteItem root searchResult shared size webUrl"
+    ),
+    _words("children listItem permissions thumbnails versions"),
+    (),
+    {},
+)

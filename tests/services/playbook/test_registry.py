@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from services.access import POLICY, Permission
+from services.bulk import Bulk
 from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.incidents.subjects import recognise
@@ -25,7 +26,8 @@ from services.settings import Settings
 from simulator.journal import Entry
 from simulator.permissions import KNOWN
 from simulator.server import Simulator
-from tests.services.playbook.tenancy import unpaced
+from tests.graph_contract import BEYOND
+from tests.services.playbook.tenancy import lists, unpaced
 
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACT = ROOT.parent / "shared" / "contracts" / "graph-openapi-slice.json"
@@ -109,27 +111,39 @@ def test_the_permissions_are_those_of_the_documented_interface() -> None:
     documented = set(re.findall(r"[A-Z][A-Za-z-]+(?:\.[A-Za-z]+)+", text))
     if "User.Read.All" not in documented:
         pytest.skip("the documented interface names no permissions")
+    documented |= set().union(*BEYOND.values())
     needed = set().union(*(_permissions(step) for step in STEPS))
     assert needed - documented == set()
 
 
+@dataclass(frozen=True)
+class Home:
+    """Microsoft 365 as the product sees it, and where steps keep their lists."""
+
+    m365: Microsoft365
+    settings: Settings
+    bulk: Bulk
+
+
 @asynccontextmanager
-async def _tenant(sim: Simulator) -> AsyncIterator[tuple[Microsoft365, Settings]]:
+async def _tenant(sim: Simulator) -> AsyncIterator[Home]:
     values = {name.removeprefix("IRBOT_").lower(): value for name, value in sim.environment().items()}
     settings = Settings(**values)  # type: ignore[arg-type]  # pydantic reads the texts
     tokens = Tokens(settings)
     m365 = unpaced(settings, tokens)
     try:
-        yield m365, settings
+        async with lists() as bulk:
+            yield Home(m365, settings, bulk)
     finally:
         await m365.close()
         await tokens.close()
 
 
-async def _context(m365: Microsoft365, settings: Settings, object_id: str) -> Context:
-    subject, account = await recognise(m365, settings, object_id)
+async def _context(home: Home, object_id: str) -> Context:
+    subject, account = await recognise(home.m365, home.settings, object_id)
     now = datetime.now(UTC)
-    return Context(m365, settings, subject, account, now, now - timedelta(days=settings.look_back_days), now)
+    since = now - timedelta(days=home.settings.look_back_days)
+    return Context(home.m365, home.settings, subject, account, now, since, now, bulk=home.bulk)
 
 
 def _permissions(step: Step) -> set[str]:
@@ -160,9 +174,9 @@ def _writes(entries: list[Entry]) -> list[str]:
 
 async def test_plans_only_read_whoever_it_is_about(sim: Simulator) -> None:
     tenant = sim.world.tenant
-    async with _tenant(sim) as (m365, settings):
+    async with _tenant(sim) as home:
         for who in CAST:
-            ctx = await _context(m365, settings, tenant.user(who).id)
+            ctx = await _context(home, tenant.user(who).id)
             before = len(tenant.changes)
             for step in STEPS:
                 sim.world.journal.clear()
@@ -178,8 +192,8 @@ async def test_plans_only_read_whoever_it_is_about(sim: Simulator) -> None:
 
 
 async def test_two_plans_of_an_unchanged_account_are_the_same(sim: Simulator) -> None:
-    async with _tenant(sim) as (m365, settings):
-        ctx = await _context(m365, settings, sim.world.tenant.user("megan").id)
+    async with _tenant(sim) as home:
+        ctx = await _context(home, sim.world.tenant.user("megan").id)
         for step in STEPS:
             assert (await step.plan(ctx)).same_changes(await step.plan(ctx)), step.id
 
@@ -202,9 +216,9 @@ def test_a_write_would_be_noticed() -> None:
 async def test_a_step_shows_what_it_did_and_doing_it_twice_is_doing_it_once(sim: Simulator, step: Step) -> None:
     assert step.apply is not None
     assert step.verify is not None
-    async with _tenant(sim) as (m365, settings):
+    async with _tenant(sim) as home:
         megan = sim.world.tenant.user("megan")
-        ctx = await _context(m365, settings, megan.id)
+        ctx = await _context(home, megan.id)
         plan = await step.plan(ctx)
         for change in plan.changes:
             await step.apply(ctx, change)
@@ -214,7 +228,7 @@ async def test_a_step_shows_what_it_did_and_doing_it_twice_is_doing_it_once(sim:
             await step.apply(ctx, change)
             assert await step.verify(ctx, change)
         assert _picture(sim) == once
-        again = await step.plan(await _context(m365, settings, megan.id))
+        again = await step.plan(await _context(home, megan.id))
         anew = {change.item for change in again.changes} - {change.item for change in plan.changes}
         goes_on = step.id in GOES_ON and len(anew) == len(again.changes)
         assert not again.changes or goes_on or again.same_changes(plan)
@@ -222,8 +236,8 @@ async def test_a_step_shows_what_it_did_and_doing_it_twice_is_doing_it_once(sim:
 
 @each(STEPS)
 async def test_a_step_works_with_exactly_the_permissions_that_it_declares(sim: Simulator, step: Step) -> None:
-    async with _tenant(sim) as (m365, settings):
-        ctx = await _context(m365, settings, sim.world.tenant.user("megan").id)
+    async with _tenant(sim) as home:
+        ctx = await _context(home, sim.world.tenant.user("megan").id)
         sim.world.bot.permissions = _permissions(step)
         sim.world.journal.clear()
         plan = await step.plan(ctx)
@@ -241,9 +255,9 @@ async def test_a_step_works_with_exactly_the_permissions_that_it_declares(sim: S
 async def test_an_undo_puts_back_what_was_there_twice_as_once(sim: Simulator, step: Step) -> None:
     assert step.apply is not None
     assert isinstance(step.undo, Undo)
-    async with _tenant(sim) as (m365, settings):
+    async with _tenant(sim) as home:
         megan = sim.world.tenant.user("megan")
-        ctx = await _context(m365, settings, megan.id)
+        ctx = await _context(home, megan.id)
         plan: Plan = await step.plan(ctx)
         before = _picture(sim)
         for change in plan.changes:
