@@ -68,6 +68,7 @@ class Durable:
         self._quiet.set()
         self.loop: asyncio.AbstractEventLoop | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._closed = False
         self._lease_until = 0.0
         self._life = 0
         self.executor_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"[-36:]
@@ -120,6 +121,7 @@ class Durable:
                 await self._supervisor
         with suppress(TimeoutError):
             await asyncio.wait_for(self.idle(), patience_seconds)
+        self._closed = True
         await asyncio.to_thread(DBOS.destroy)
         # The engine had put its own thread pool in the loop's place, and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="irbot"))
@@ -158,6 +160,9 @@ class Durable:
             for attempt in itertools.count(1):
                 if await self._attempt(name, key, attempt):
                     return
+                if self._closed:
+                    # What it fails at is the end of this process: tried again for ever, it would hold up the loop.
+                    raise asyncio.CancelledError
                 await asyncio.sleep(_pause_seconds(attempt))
                 if self._life != _life_of_job.get():
                     log.warning("job %s %s belongs to another process now", name, key)

@@ -121,6 +121,26 @@ async def jobs_on_both(database: Database, database_url: str, tmp_path: Path) ->
         yield launched
 
 
+async def test_a_job_that_answers_the_end_with_an_error_lets_the_loop_end(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    async def stubborn(key: str) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ConnectionError from None  # as a driver does whose connection is gone
+
+    async with _launched(database, database_url, tmp_path) as jobs:
+        jobs.work = stubborn
+        await jobs.durable.start("job", "a")
+        await _until(lambda: jobs.began == ["a"])
+        [task] = [each for each in asyncio.all_tasks() if "_execute_workflow_async" in repr(each)]
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)
+    assert task.cancelled()
+    assert jobs.began == ["a"]
+
+
 async def test_a_job_is_run_once_however_often_it_is_started(jobs_on_both: Jobs) -> None:
     jobs = jobs_on_both
     await asyncio.gather(*(jobs.durable.start("job", "k") for _ in range(8)))
