@@ -55,7 +55,7 @@ def _task(view: TaskView, limit: int) -> Card:
     if len(view.instructions) == 1:
         body.append(text(view.instructions[0], spacing="medium"))
     else:
-        steps = [text(f"{number}. ", each) for number, each in enumerate(view.instructions, start=1)]
+        steps = [text(strong(f"{number} ·"), " ", each) for number, each in enumerate(view.instructions, start=1)]
         body += shortlist(steps, limit)
     if view.checked:
         body.append(text(strong("Last check:"), " ", view.checked))

@@ -112,7 +112,11 @@ def _checked(row: StepPlan | None) -> str:
         return ""
     if row.state is PlanState.PLANNING:
         return "Looking now."
-    return row.plan.settled.reason if row.plan.settled else "IRBot can do it in the cloud now. See the plan."
+    if row.plan.settled is None:
+        return "IRBot can do it in the cloud now. See the plan."
+    if row.plan.settled.state is State.NEEDS_ON_PREMISES:
+        return "It does not show in Microsoft 365 yet. The next sync may bring it."
+    return row.plan.settled.reason
 
 
 def _buttons(parts: Parts, task: Task, may: frozenset[Permission], checked: StepPlan | None) -> tuple[Button, ...]:

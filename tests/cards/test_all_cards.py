@@ -123,7 +123,7 @@ def test_only_known_kinds_of_elements_and_actions_are_used(sample: Sample) -> No
             "FactSet",
             "ActionSet",
         ),
-        *("Input.ChoiceSet", "Action.Execute", "Action.ToggleVisibility"),
+        *("Input.ChoiceSet", "Input.Text", "Action.Execute", "Action.ToggleVisibility"),
     }
 
 

@@ -223,6 +223,7 @@ OPEN = IncidentView(
     lock="Not locked",
     lock_tone=A,
 )
+STRENGTHEN = button("Strengthen", "phase.show")
 INCIDENTS = {
     "smallest": IncidentView(
         number="IR-0001",
@@ -294,6 +295,19 @@ INCIDENTS = {
         findings=FINDINGS,
         buttons=(WHAT_HAPPENED, UNDO, EVICT, LOOK_AGAIN),
     ),
+    "cleared": replace(
+        OPEN,
+        phase="Inform",
+        age="48 min",
+        next_step="Give the account back safely. Press Recover.",
+        next_tone=N,
+        lock="Locked",
+        lock_tone=G,
+        steps=_steps("done", "done", "done", (G, G, G), 4),
+        findings=FINDINGS,
+        buttons=(button("Recover", "phase.show", ButtonStyle.POSITIVE), WHAT_HAPPENED, UNDO, LOOK_AGAIN, STRENGTHEN),
+        more_buttons=(button("Close incident…", "close.show"), button("Inform people", "phase.show")),
+    ),
     "on-premises": replace(
         OPEN,
         phase="Lock",
@@ -328,9 +342,9 @@ INCIDENTS = {
 }
 STATES = (
     *("done", "already-so", "accepted", "needs-on-premises", "not-evaluated", "skipped", "refused"),
-    *("failed", "unknown", "undone", "running", "waiting", "planned"),
+    *("failed", "unknown", "undone", "running", "waiting", "planned", "planning", "ready", "open"),
 )
-STATE_TONES = dict(zip(STATES, (G, G, G, W, W, N, W, A, A, N, N, W, N), strict=True))
+STATE_TONES = dict(zip(STATES, (G, G, G, W, W, N, W, A, A, N, N, W, N, N, A, N), strict=True))
 # Every step of the playbook in ordinary words: this must fit without cutting anything that needs eyes.
 PLAYBOOK = (
     *("Identify the account", "Take a snapshot", "Preserve the mailbox", "Block sign-in", "Revoke sessions"),

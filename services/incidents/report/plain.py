@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from services.incidents.report import words
-from services.incidents.report.case import Case, Standing
+from services.incidents.report.case import NOT_RUN, Case, Standing
 from services.incidents.report.page import Html, box, bullets, element, page, told, when
 from services.incidents.verdict import Verdict
 from services.incidents.verdict_case import Topic
 from services.playbook import ENTRY_BY_ID
-from services.playbook.step import Risk, State
+from services.playbook.step import State
 
 _MOST = 6
 _FEW = 3
