@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import signal
 import sys
@@ -21,9 +22,11 @@ from aiohttp import web
 
 import bot.server
 from bot.files import FileUploads
+from bot.mass import MassMessenger
 from bot.messenger import Messenger
 from dialogs import tasks
 from dialogs.commands import incident_number
+from dialogs.courier import PersonalCourier
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
 from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message
@@ -31,8 +34,11 @@ from dialogs.turns import JOB, Turns
 from services import logs
 from services.access import Access
 from services.approvals import Approvals, RuleBook
+from services.blasts.work import BlastWork
+from services.bulk import Bulk
 from services.clockwork import Clockwork
 from services.database import Database
+from services.doctor import Shell, as_json, as_lines, examine, grant_script
 from services.durable import Durable
 from services.errors import Conflict, NotFound, UpstreamDown
 from services.incidents import store
@@ -52,8 +58,9 @@ from services.playbook.planner import Planner
 from services.playbook.preparation import INVESTIGATE, PREPARE, Preparation
 from services.playbook.runner import Runner
 from services.posts import Posts
+from services.recovery.work import RecoveryWork
 from services.requests import Requests
-from services.settings import Settings, load
+from services.settings import Profile, Settings, load
 from services.vault import Vault
 
 log = logging.getLogger("irbot")
@@ -102,7 +109,35 @@ class Application:
         requests = Requests(database, now)
         vault = await asyncio.to_thread(Vault.open, settings)
         ledger = Ledger(database, vault)
-        planner = Planner(m365=m365, settings=settings, ledger=ledger, posts=posts, steps=STEPS, now=now)
+        bulk = Bulk(
+            database,
+            owner=durable.executor_id,
+            may_act=durable.holds_lease,
+            now=now,
+            keep=timedelta(days=settings.evidence_days),
+        )
+        people = People(database, now)
+        recovery = RecoveryWork(
+            database=database,
+            m365=m365,
+            settings=settings,
+            access=access,
+            durable=durable,
+            posts=posts,
+            courier=PersonalCourier(people, self.messenger),
+            steps=STEPS,
+            now=now,
+        )
+        planner = Planner(
+            m365=m365,
+            settings=settings,
+            ledger=ledger,
+            posts=posts,
+            steps=STEPS,
+            now=now,
+            bulk=bulk,
+            past=recovery.past,
+        )
         preparation = Preparation(
             database=database,
             m365=m365,
@@ -136,7 +171,7 @@ class Application:
             now=now,
         )
         mailing = Mailing(database=database, m365=m365, settings=settings, durable=durable, now=now)
-        people = People(database, now)
+        recovery.open(planner, preparation, ledger)
         deliveries = Deliveries(
             database=database,
             access=access,
@@ -145,6 +180,17 @@ class Application:
             uploads=FileUploads(settings.file_hosts, settings.ca_file),
             vault=vault,
             durable=durable,
+            now=now,
+        )
+        blasting = BlastWork(
+            database=database,
+            access=access,
+            channel=MassMessenger(settings, self.messenger.connectors),
+            m365=m365,
+            mailing=mailing,
+            settings=settings,
+            durable=durable,
+            posts=posts,
             now=now,
         )
         self.parts = Parts(
@@ -159,10 +205,13 @@ class Application:
             preparation=preparation,
             on_demand=on_demand,
             runner=runner,
+            gates=recovery.gates,
+            watch=recovery.watch,
             posts=posts,
             people=people,
             channel=self.messenger,
             mailing=mailing,
+            blasts=blasting.blasts,
             requests=requests,
             deliveries=deliveries,
             steps=STEPS,
@@ -171,24 +220,12 @@ class Application:
         turns = Turns(self.parts)
         self.publisher = Publisher(self.parts)
         durable.register(JOB, turns.handle, pending=requests.unfinished, give_up=turns.gave_up)
-        durable.register(
-            PREPARE,
-            preparation.prepare,
-            pending=preparation.pending_preparations,
-            give_up=preparation.prepare_gave_up,
-        )
-        durable.register(
-            INVESTIGATE,
-            preparation.investigate,
-            pending=preparation.pending_investigations,
-            give_up=preparation.investigation_gave_up,
-        )
-        durable.register(PLAN, on_demand.plan, pending=on_demand.pending, give_up=on_demand.gave_up)
-        durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
+        _register_steps(durable, preparation, on_demand, runner)
         durable.register(OFFER, deliveries.offer, pending=deliveries.pending_offers, give_up=deliveries.gave_up)
         durable.register(DELIVER, deliveries.deliver, pending=deliveries.pending_deliveries, give_up=deliveries.gave_up)
         at_the_end.push_async_callback(self.publisher.close)
         at_the_end.push_async_callback(durable.close)
+        at_the_end.push_async_callback(blasting.close)
         await durable.launch()
         await self.publisher.start()
         at_the_end.push_async_callback(mailing.close)
@@ -196,6 +233,8 @@ class Application:
         clockwork = Clockwork()
         at_the_end.push_async_callback(clockwork.close)
         clockwork.every(_EXPIRY_SECONDS, "approvals", approvals.expire_due)
+        blasting.tick(clockwork)
+        recovery.tick(clockwork)
         parts = self.parts
         clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
         clockwork.every(
@@ -237,6 +276,24 @@ class Application:
         if self._turns is None:
             raise UpstreamDown(service="irbot")
         return self._turns
+
+
+def _register_steps(durable: Durable, preparation: Preparation, on_demand: OnDemand, runner: Runner) -> None:
+    """The jobs that read, plan and change."""
+    durable.register(
+        PREPARE,
+        preparation.prepare,
+        pending=preparation.pending_preparations,
+        give_up=preparation.prepare_gave_up,
+    )
+    durable.register(
+        INVESTIGATE,
+        preparation.investigate,
+        pending=preparation.pending_investigations,
+        give_up=preparation.investigation_gave_up,
+    )
+    durable.register(PLAN, on_demand.plan, pending=on_demand.pending, give_up=on_demand.gave_up)
+    durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
 
 
 def _durable(database: Database, settings: Settings) -> Durable:
@@ -322,6 +379,29 @@ def bench(chosen: argparse.Namespace) -> int:
     from benchmarks import suite
 
     return suite.run(chosen.only, report_only=chosen.report_only)
+
+
+def doctor(chosen: argparse.Namespace) -> int:
+    """Looks whether IRBot could do its work tonight; 1 when something is missing or could not be looked at."""
+    try:
+        settings = load()
+        RuleBook(settings, STEPS)
+    except ValueError as error:
+        return _complain(f"The settings are wrong: {_words(error)}")
+    logs.configure("CRITICAL")
+    diagnosis = asyncio.run(examine(settings, lambda: datetime.now(UTC), chosen.url))
+    if chosen.json:
+        sys.stdout.write(json.dumps(as_json(diagnosis), indent=1, ensure_ascii=False) + "\n")
+    else:
+        for line in as_lines(diagnosis):
+            _say(line)
+    return 0 if diagnosis.fit else 1
+
+
+def grant(chosen: argparse.Namespace) -> int:
+    """Prints the commands that grant what a profile needs, to read and then to run."""
+    sys.stdout.write(grant_script(Profile(chosen.profile), Shell(chosen.shell), chosen.app_id))
+    return 0
 
 
 def report(chosen: argparse.Namespace) -> int:

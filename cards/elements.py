@@ -209,6 +209,12 @@ def badge(
     return {"type": "RichTextBlock", "spacing": spacing, "inlines": runs}
 
 
+def exactly(code: str) -> Element:
+    """A code to be typed as it stands. A run of text knows no Markdown, so that no character of it is replaced."""
+    run: Element = {"type": "TextRun", "text": code, "size": "extraLarge", "weight": "bolder", "fontType": "monospace"}
+    return {"type": "RichTextBlock", "spacing": "medium", "inlines": [run]}
+
+
 def section(items: Sequence[Element], *, tone: Tone | None = None, bleed: bool = False, **more: str | bool) -> Element:
     """A Container; with a tone it gets the matching background."""
     element: Element = {"type": "Container", "items": list(items)}

@@ -439,3 +439,84 @@ class ClosingView:
     reason: str = ""
     buttons: tuple[Button, ...] = ()
     notice: str | None = None
+
+
+@dataclass(frozen=True)
+class GateLineView:
+    """One line of the gate. `state` is "green", "shut" or "waived"; `key` is what an input names it by."""
+
+    key: str
+    title: str
+    state: str
+    reason: str = ""
+    waived_by: str | None = None
+    waived_why: str = ""
+    waived_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class GateView:
+    """What must be green before an account is given back. The inputs belong to the waiver."""
+
+    incident_number: str
+    subject: PersonLine
+    lines: tuple[GateLineView, ...]
+    next_step: str
+    tone: Tone
+    looking: bool = False
+    looked_at: datetime | None = None
+    line_input: str | None = None  # the ids of the inputs; None where nobody can waive anything now
+    reason_input: str | None = None
+    warnings: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class AccessPassView:
+    """A Temporary Access Pass in the personal chat of one person; without a code once it has had its time."""
+
+    incident_number: str
+    subject: PersonLine
+    code: str | None
+    minutes: int = 0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LookLine:
+    """One look of the watch: when, and how it ended in words."""
+
+    at: datetime
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class WatchView:
+    """The watch for the intruder's return: until when, what is next, what the last looks found."""
+
+    incident_number: str
+    subject: PersonLine
+    until: datetime | None
+    next_at: datetime | None
+    looks: tuple[LookLine, ...]  # newest first
+    unread: tuple[str, ...] = ()  # what the last look could not read, and why
+    tone: Tone = Tone.NEUTRAL
+    buttons: tuple[Button, ...] = ()
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class AlarmView:
+    """Something came back, or is new: in the incident's thread, with what to do about it."""
+
+    incident_number: str
+    subject: PersonLine
+    at: datetime
+    news: tuple[FindingLine, ...]  # worst first
+    next_step: str
+    tone: Tone
+    unread: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    notice: str | None = None

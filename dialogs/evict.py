@@ -35,7 +35,7 @@ async def review(parts: Parts, click: Click) -> Answer:
         Button("Remove what is ticked…", Verb.EVICT_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE),
         Button("Remove all of it…", Verb.EVICT_ASK_ALL.value, incident.id, incident.nonce),
     )
-    card = _plan_card(parts, incident, PlanKind.EVICT, plans, "Remove what the intruder left", buttons)
+    card = plan_of_items(parts, incident, PlanKind.EVICT, plans, "Remove what the intruder left", buttons)
     await _post(parts, incident, f"evict:{incident.id}:{incident.nonce}", card)
     return await headline(parts, incident.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
@@ -60,7 +60,7 @@ async def review_undo(parts: Parts, click: Click) -> Answer:
     if sum(len(plan.changes) for plan in plans.values()) == 1:
         return await ask_undo(parts, click)
     button = Button("Undo what is ticked…", Verb.UNDO_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
-    card = _plan_card(parts, incident, PlanKind.UNDO, plans, "Put back what IRBot changed", (button,))
+    card = plan_of_items(parts, incident, PlanKind.UNDO, plans, "Put back what IRBot changed", (button,))
     await _post(parts, incident, f"undo:{incident.id}:{incident.nonce}", card)
     return await headline(parts, incident.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
@@ -74,7 +74,7 @@ async def ask_undo(parts: Parts, click: Click) -> Answer:
     await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.UNDO, plans=chosen)
     if not click.inputs:
         return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
-    return _asked()
+    return asked()
 
 
 async def look_again(parts: Parts, click: Click) -> Answer:
@@ -105,10 +105,11 @@ async def _ask_for_eviction(parts: Parts, click: Click, inputs: Mapping[str, str
         kind=PlanKind.EVICT,
         plans={**chosen, LAST_STEP: last},
     )
-    return _asked()
+    return asked()
 
 
-def _asked() -> CardAnswer:
+def asked() -> CardAnswer:
+    """In the place of a plan that was asked for."""
     words = "Look at the exact changes on the incident's card and decide there."
     return CardAnswer(notice_card(NoticeView(title="Asked", text=words, tone=Tone.NEUTRAL)))
 
@@ -128,9 +129,10 @@ def ticked(plans: Mapping[str, Plan], inputs: Mapping[str, str]) -> dict[str, Pl
     return chosen
 
 
-def _plan_card(
+def plan_of_items(
     parts: Parts, incident: Incident, kind: PlanKind, plans: Mapping[str, Plan], title: str, buttons: tuple[Button, ...]
 ) -> Card:
+    """The card of a plan of several steps, each item to be chosen or left out."""
     steps = {step.id: step for step in parts.steps}
     rule = parts.rules.rule(kind, [step_id for step_id, plan in plans.items() if plan.changes], incident.subject)
     return plan_card(

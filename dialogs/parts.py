@@ -8,6 +8,7 @@ from datetime import datetime
 
 from services.access import Access
 from services.approvals import Approvals, RuleBook
+from services.blasts.store import Blasts
 from services.channel import Channel
 from services.database import Database
 from services.durable import Durable
@@ -21,6 +22,8 @@ from services.playbook.preparation import Preparation
 from services.playbook.runner import Runner
 from services.playbook.step import Step
 from services.posts import Posts
+from services.recovery.gates import Gates
+from services.recovery.watch import Watch
 from services.requests import Requests
 from services.settings import Settings
 
@@ -40,10 +43,13 @@ class Parts:
     preparation: Preparation
     on_demand: OnDemand
     runner: Runner
+    gates: Gates
+    watch: Watch
     posts: Posts
     people: People
     channel: Channel
     mailing: Mailing
+    blasts: Blasts
     requests: Requests
     deliveries: Deliveries
     steps: Sequence[Step]

@@ -12,8 +12,8 @@ import json
 import logging
 from contextlib import suppress
 
-from cards import approval_card, closing_card, incident_card, phase_card
-from dialogs import close, phases, tasks
+from cards import alarm_card, approval_card, closing_card, gate_card, incident_card, phase_card, watch_card
+from dialogs import close, phases, recover, tasks, watch
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
 from services.channel import Card, Conversation
@@ -153,6 +153,12 @@ class Publisher:
             return await phases.plan_answer(self._parts, post.key)
         if post.kind is PostKind.TASK:
             return await tasks.answer_to_post(self._parts, post.key)
+        if post.kind is PostKind.GATE and post.incident_id is not None:
+            return gate_card(await recover.view_of(self._parts, post.incident_id))
+        if post.kind is PostKind.WATCH and post.incident_id is not None:
+            return watch_card(await watch.view_of(self._parts, post.incident_id))
+        if post.kind is PostKind.ALARM:
+            return alarm_card(await watch.alarm_of(self._parts, post.key.partition(":")[2]))
         if post.kind is PostKind.CLOSING and post.incident_id is not None:
             return closing_card(await close.view_of(self._parts, post.incident_id))
         if post.card is None:

@@ -13,9 +13,22 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from cards import approval_card, closing_card, incident_card, problem_card, task_card
+from cards import approval_card, closing_card, gate_card, incident_card, problem_card, task_card, watch_card
 from cards.views import ProblemView
-from dialogs import approve, close, evict, help, lock, open, phases, report, tasks, verdict  # noqa: A004  # the dialogs' own names
+from dialogs import (  # the dialogs' own names
+    approve,
+    close,
+    evict,
+    help,  # noqa: A004
+    lock,
+    open,  # noqa: A004
+    phases,
+    recover,
+    report,
+    tasks,
+    verdict,
+    watch,
+)
 from dialogs.commands import (
     Close,
     Command,
@@ -64,6 +77,11 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.EVICT_ASK: evict.ask,
     Verb.EVICT_ASK_ALL: evict.ask_all,
     Verb.EVICT_REVIEW: evict.review,
+    Verb.GATE_ASK: recover.ask,
+    Verb.GATE_CHECK: recover.check,
+    Verb.GATE_GIVE_BACK: recover.give_back,
+    Verb.GATE_SHOW: recover.show,
+    Verb.GATE_WAIVE: recover.waive,
     Verb.LOCK_ASK: lock.ask,
     Verb.LOOK_AGAIN: evict.look_again,
     Verb.PHASE_SHOW: phases.show,
@@ -83,6 +101,9 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.UNDO_ASK: evict.ask_undo,
     Verb.UNDO_REVIEW: evict.review_undo,
     Verb.VERDICT_SHOW: verdict.show,
+    Verb.WATCH_LOOK: watch.look,
+    Verb.WATCH_REOPEN: watch.reopen,
+    Verb.WATCH_SHOW: watch.show,
 }
 
 _ABOUT_INCIDENT = frozenset(
@@ -102,12 +123,15 @@ _WITH_INPUTS = frozenset(
         Verb.CHOOSE,
         Verb.CLOSE_CONFIRM,
         Verb.EVICT_ASK,
+        Verb.GATE_ASK,
+        Verb.GATE_WAIVE,
         Verb.STEP_ASK,
         Verb.TASK_DONE,
         Verb.TASK_WAIVE,
         Verb.UNDO_ASK,
     }
 )
+_ON_THE_GATE = frozenset({Verb.GATE_CHECK, Verb.GATE_GIVE_BACK, Verb.GATE_WAIVE})
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
 _ABOUT_TASK = frozenset({Verb.TASK_CHECK, Verb.TASK_DONE, Verb.TASK_TAKE, Verb.TASK_WAIVE})
 _ON_A_PHASE = frozenset({Verb.STEP_CHECK, Verb.STEP_PLAN, Verb.TASK_SHOW})
@@ -122,7 +146,9 @@ _BEGINS = frozenset(entry.opens for entry in GUIDED)
 _AGAIN = frozenset({Verb.TASK_CHECK.value, Verb.REPORT_SHOW.value}) | _BEGINS
 _AGAIN_AFTER_SECONDS = 15.0
 # What a closed incident still answers: it is read only.
-_WHEN_CLOSED = frozenset({Verb.CHOOSE, Verb.REPORT_GET, Verb.REPORT_SHOW, Verb.VERDICT_SHOW})
+_WHEN_CLOSED = frozenset(
+    {Verb.CHOOSE, Verb.REPORT_GET, Verb.REPORT_SHOW, Verb.VERDICT_SHOW, Verb.WATCH_REOPEN, Verb.WATCH_SHOW}
+)
 _NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
 
 
@@ -306,6 +332,10 @@ class Turns:
                 return CardAnswer(incident_card(view))
             if verb in _ABOUT_TASK and "/" not in click.id:
                 return CardAnswer(task_card(await tasks.view_of(parts, click.id, viewer=viewer, notice=notice)))
+            if verb in _ON_THE_GATE:
+                return CardAnswer(gate_card(await recover.view_of(parts, click.id, viewer=viewer, notice=notice)))
+            if verb is Verb.WATCH_LOOK:
+                return CardAnswer(watch_card(await watch.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb is Verb.CLOSE_CONFIRM:
                 return CardAnswer(closing_card(await close.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb in _ON_A_PHASE or verb in _ABOUT_TASK or verb.value in _BEGINS:

@@ -426,6 +426,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Exchange Online did not accept this change.",
         "Do it by hand in the Exchange admin center.",
     ),
+    "sign-in-not-blocked": Explanation(
+        "Not yet", "Sign-in is not blocked, so this would be set up again at once.", "Block sign-in first."
+    ),
     "special-user": Explanation(
         "Cannot be removed",
         "Exchange keeps this entry for everybody and does not let it go.",

@@ -29,6 +29,7 @@ class PostKind(StrEnum):
 
     ALARM = "alarm"
     APPROVAL = "approval"
+    BLAST = "blast"
     CLOSING = "closing"
     GATE = "gate"
     HEADLINE = "headline"
@@ -191,13 +192,33 @@ class Posts:
             )
         self.changed.set()
 
-    async def redraw(self, connection: AsyncConnection, incident_id: str) -> None:
+    async def redraw_incident(self, connection: AsyncConnection, incident_id: str) -> None:
         """Asks for a redraw of all that stands about an incident, where no line of the timeline does so."""
         await connection.execute(
             sa.update(tables.posts)
             .where(tables.posts.c.incident_id == incident_id)
             .values(wanted_revision=tables.posts.c.wanted_revision + 1)
         )
+        self.changed.set()
+
+    async def refresh(self, key: str) -> None:
+        """Asks for a redraw of one post, where it is there."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                sa.update(tables.posts)
+                .where(tables.posts.c.subject_key == key)
+                .values(wanted_revision=tables.posts.c.wanted_revision + 1)
+            )
+        self.changed.set()
+
+    async def redraw_keys(self, prefix: str) -> None:
+        """Asks for a redraw of the posts whose keys begin so."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                sa.update(tables.posts)
+                .where(tables.posts.c.subject_key.startswith(prefix, autoescape=True))
+                .values(wanted_revision=tables.posts.c.wanted_revision + 1)
+            )
         self.changed.set()
 
     async def refresh_headlines(self, opened_after: datetime) -> None:

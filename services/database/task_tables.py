@@ -49,6 +49,7 @@ gates = sa.Table(
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("looked", sa.JSON, nullable=False),
+    sa.Column("plans", sa.JSON, nullable=False),
     sa.Column("asked_by", sa.JSON, nullable=False),
     sa.Column("asked_at", UtcTime, nullable=False),
     sa.Column("looked_at", UtcTime),

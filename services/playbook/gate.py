@@ -43,7 +43,7 @@ class Need:
 
 
 NEEDS: tuple[Need, ...] = (
-    Need("methods", "No sign-in method of before is left", (_METHODS,)),
+    Need("methods", "No sign-in method of before is left", (_METHODS, "clear-recovery-details")),
     Need("rules", "Inbox rules are clean", ("remove-inbox-rules",), ("check-inbox-rules",), about_mail=True),
     Need("forwarding", "No mail is forwarded", ("remove-forwarding",), ("check-forwarding",), about_mail=True),
     Need("consents", "No suspicious app has consent", ("revoke-app-consents",), about_mail=True),

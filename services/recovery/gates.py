@@ -6,7 +6,7 @@ What is kept serves the card and the waivers alone. Before anything is given bac
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services import approvals
 from services.access import Access, Permission
-from services.approvals import ApprovalState, PlanKind
+from services.approvals import ApprovalState, PlanKind, plans_from_json, plans_to_json
 from services.channel import Actor, Conversation
 from services.database import Database, insert_once
 from services.database.task_tables import gates
@@ -40,6 +40,9 @@ from services.settings import Settings
 
 CHECK = "check-gate"
 UNLOCK, RE_ENABLE = "unlock-sign-in", "re-enable"
+GIVING_BACK = frozenset(
+    {"ask-for-mfa-registration", "issue-access-pass", "restore-mail-protocols", "restore-roles", UNLOCK}
+)
 SHORTEST_REASON, LONGEST_REASON = 5, 500
 _GOOD = frozenset({State.ALREADY_SO, State.DONE})
 
@@ -63,6 +66,7 @@ class Checked:
     asked_by: Actor
     asked_at: datetime
     looked_at: datetime | None
+    plans: Mapping[str, Plan] = field(default_factory=dict)  # what giving the account back would change
 
 
 class Gates:
@@ -117,11 +121,12 @@ class Gates:
                 "state": GateState.LOOKING.value,
                 "asked_by": asdict(actor),
                 "asked_at": self._now(),
+                "plans": {},
                 "looked": {} if checked is None else {key: each.to_json() for key, each in checked.seen.items()},
             }
             if not await insert_once(connection, gates, incident_id=incident_id, **values):
                 await connection.execute(sa.update(gates).where(gates.c.incident_id == incident_id).values(**values))
-            await self._posts.redraw(connection, incident_id)
+            await self._posts.redraw_incident(connection, incident_id)
         await self._durable.start(CHECK, f"{incident_id}:{fresh}")
 
     async def check(self, key: str) -> None:
@@ -160,7 +165,7 @@ class Gates:
             checked = await newest(connection, incident_id)
             if checked is not None and checked.nonce == nonce:
                 await self._end(connection, checked, GateState.FAILED)
-                await self._posts.redraw(connection, incident_id)
+                await self._posts.redraw_incident(connection, incident_id)
 
     async def pending(self) -> list[str]:
         """The keys of all checks that run."""
@@ -228,6 +233,24 @@ class Gates:
             await waivers.add(connection, incident_id, line, words, actor, self._now())
         self._posts.changed.set()
 
+    async def plan(self, incident_id: str, nonce: str, actor: Actor, where: Conversation) -> Mapping[str, Plan]:
+        """Draws up everything that gives the account back, and keeps it until it is asked for.
+
+        Raises what `may_ask` raises.
+        """
+        await self._access.require(actor, Permission.ACCOUNT_CONTAIN, where, incident_id=incident_id)
+        await self.may_ask(incident_id, nonce, actor)
+        async with self._database.read() as connection:
+            incident = await store.get(connection, incident_id)
+        subject, account = await recognise(self._m365, self._settings, incident.subject.object_id)
+        ctx = replace(self._planner.context(incident, subject, account), asked_by=actor.object_id)
+        steps = [step for step in self._planner.steps if step.id in GIVING_BACK]
+        plans = await self._planner.plans(ctx, steps, self._settings.check_timeout_seconds)
+        async with self._database.write() as connection:
+            same = (gates.c.incident_id == incident_id) & (gates.c.nonce == nonce)
+            await connection.execute(sa.update(gates).where(same).values(plans=plans_to_json(plans)))
+        return plans
+
     async def may_ask(self, incident_id: str, nonce: str, actor: Actor) -> None:
         """Whether this person may ask for the account now. Raises Conflict (shut), NotAllowed, BadInput (stale)."""
         async with self._database.read() as connection:
@@ -269,6 +292,7 @@ async def newest(connection: AsyncConnection, incident_id: str) -> Checked | Non
         asked_by=actor_from_json(row.asked_by),
         asked_at=row.asked_at,
         looked_at=row.looked_at,
+        plans=plans_from_json(row.plans),
     )
 
 

@@ -182,7 +182,7 @@ class Watch:
             look = await looks.get(connection, look_id)
             words = {"account": f"IRBot failed. Tell your administrator this number: {correlation_id}."}
             await looks.end(connection, look, LookState.FAILED, {"unread": words}, self._now())
-            await self._posts.redraw(connection, look.incident_id)
+            await self._posts.redraw_incident(connection, look.incident_id)
 
     async def look_now(self, incident_id: str, nonce: str, actor: Actor, where: Conversation) -> None:
         """Another look, at once. `nonce` is that of the look which the card shows as the last one."""

@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("nonce", sa.String(length=32), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("looked", sa.JSON(), nullable=False),
+        sa.Column("plans", sa.JSON(), nullable=False),
         sa.Column("asked_by", sa.JSON(), nullable=False),
         sa.Column("asked_at", sa.String(length=27), nullable=False),
         sa.Column("looked_at", sa.String(length=27), nullable=True),
