@@ -34,6 +34,7 @@ from dialogs.turns import JOB, Turns
 from services import logs
 from services.access import Access
 from services.approvals import Approvals, RuleBook
+from services.blasts.answers import Answers
 from services.blasts.work import BlastWork
 from services.bulk import Bulk
 from services.clockwork import Clockwork
@@ -212,6 +213,8 @@ class Application:
             channel=self.messenger,
             mailing=mailing,
             blasts=blasting.blasts,
+            answers=Answers(database, now),
+            vault=vault,
             requests=requests,
             deliveries=deliveries,
             steps=STEPS,
@@ -514,17 +517,25 @@ def main(arguments: list[str] | None = None) -> int:
     verify.add_argument("--sha256", metavar="SUM", help="the SHA-256 that was noted when the report was made")
     count = commands.add_parser("score", help=(score.__doc__ or "").partition("\n")[0])
     count.add_argument("--story", action="append", metavar="ID", help="this story only")
+    look = commands.add_parser("doctor", help=(doctor.__doc__ or "").partition("\n")[0])
+    look.add_argument("--json", action="store_true", help="for machines")
+    look.add_argument("--url", help="where Teams reaches the bot, to be looked at as well")
+    rights = commands.add_parser("grant", help=(grant.__doc__ or "").partition("\n")[0])
+    rights.add_argument("--profile", choices=[each.value for each in Profile], default=Profile.EVERYTHING.value)
+    rights.add_argument("--shell", choices=[each.value for each in Shell], default=Shell.POWERSHELL.value)
+    rights.add_argument("--app-id", required=True, help="the application (client) id of IRBot's app registration")
     chosen = parser.parse_args(arguments)
-    if chosen.command == "report":
-        return report(chosen)
-    if chosen.command == "bench":
-        return bench(chosen)
-    if chosen.command == "score":
-        return score(chosen)
-    if chosen.command == "demo":
-        return demo(chosen)
-    table: dict[str, Callable[[], int]] = {"run": run, "drill": drill}
-    return table[chosen.command]()
+    table: dict[str, Callable[[argparse.Namespace], int]] = {
+        "bench": bench,
+        "demo": demo,
+        "doctor": doctor,
+        "drill": lambda _: drill(),
+        "grant": grant,
+        "report": report,
+        "run": lambda _: run(),
+        "score": score,
+    }
+    return table[chosen.command](chosen)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from services.access import Access
 from services.approvals import Approvals, RuleBook
+from services.blasts.answers import Answers
 from services.blasts.store import Blasts
 from services.channel import Channel
 from services.database import Database
@@ -26,6 +27,7 @@ from services.recovery.gates import Gates
 from services.recovery.watch import Watch
 from services.requests import Requests
 from services.settings import Settings
+from services.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Parts:
     channel: Channel
     mailing: Mailing
     blasts: Blasts
+    answers: Answers
+    vault: Vault
     requests: Requests
     deliveries: Deliveries
     steps: Sequence[Step]

@@ -154,7 +154,7 @@ _FINISH = (
         _R.number == sa.bindparam("b_number"),
         _R.token == sa.bindparam("b_token"),
         # Another run may have settled it meanwhile; who made the call knows better.
-        _R.state.in_([_SENDING, _CLAIMED, _QUEUED, RecipientState.UNKNOWN.value]),
+        sa.or_(*(_R.state == state for state in (_SENDING, _CLAIMED, _QUEUED, RecipientState.UNKNOWN.value))),
     )
     .values(
         state=sa.bindparam("b_state"),

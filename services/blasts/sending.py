@@ -208,7 +208,7 @@ def reason_of(error: IRBotError) -> str:
             word = str(error.data.get("reason"))
             return word if word in REASONS else "refused-by-teams"
         case NotFound():
-            return "chat-gone"
+            return "app-not-in-catalogue" if error.data.get("what") == "app" else "chat-gone"
         case Gone():
             return "no-such-person"
         case MissingPermission():

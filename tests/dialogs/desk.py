@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from dialogs.parts import Parts
 from services.access import Access
+from services.blasts.answers import Answers
+from services.blasts.store import Blasts
 from services.channel import Actor, Card, Conversation, ConversationKind
 from services.database import Database
 from services.durable import Durable
@@ -86,6 +89,8 @@ class DialogDesk:
             preparation=bench.preparation,
             on_demand=bench.on_demand,
             runner=bench.runner,
+            gates=cast("Any", None),  # the stories have it
+            watch=cast("Any", None),  # likewise
             posts=bench.posts,
             people=People(database, bench.clock),
             channel=cast("Any", channel),
@@ -96,6 +101,14 @@ class DialogDesk:
                 durable=cast("Durable", bench.durable),
                 now=bench.clock,
             ),
+            blasts=Blasts(
+                database,
+                Access(chosen, bench.m365.typed, database),
+                bench.clock,
+                partial(bench.durable.start, "blast"),
+            ),
+            answers=Answers(database, bench.clock),
+            vault=bench.ledger._vault,
             requests=Requests(database, bench.clock),
             steps=bench.steps,
             now=bench.clock,
