@@ -14,11 +14,12 @@ from services.channel import Actor, Card, Conversation, ConversationKind
 from services.database import Database
 from services.durable import Durable
 from services.incidents import store
+from services.incidents.report.delivery import Deliveries
 from services.mailing import Mailing
 from services.people import People
 from services.posts import PostKind
 from services.requests import Requests
-from tests.services.fakes import CHANNEL, settings
+from tests.services.fakes import CHANNEL, VAULT, settings
 from tests.services.playbook.bench import RunnerBench
 
 
@@ -77,6 +78,18 @@ class DialogDesk:
         bench = await RunnerBench.start(database, **options)
         channel = FakeChannel()
         chosen = settings()
+        people = People(database, bench.clock)
+        access = Access(chosen, bench.m365.typed, database)
+        deliveries = Deliveries(
+            database=database,
+            access=access,
+            people=people,
+            channel=cast("Any", channel),
+            uploads=cast("Any", None),  # the stories have it
+            vault=VAULT,
+            durable=cast("Durable", bench.durable),
+            now=bench.clock,
+        )
         parts = Parts(
             settings=chosen,
             database=database,
@@ -92,7 +105,7 @@ class DialogDesk:
             gates=cast("Any", None),  # the stories have it
             watch=cast("Any", None),  # likewise
             posts=bench.posts,
-            people=People(database, bench.clock),
+            people=people,
             channel=cast("Any", channel),
             mailing=Mailing(
                 database=database,
@@ -110,6 +123,7 @@ class DialogDesk:
             answers=Answers(database, bench.clock),
             vault=bench.ledger._vault,
             requests=Requests(database, bench.clock),
+            deliveries=deliveries,
             steps=bench.steps,
             now=bench.clock,
         )
