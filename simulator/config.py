@@ -30,6 +30,7 @@ class SimulatorConfig:
 
     latency: str = "none"  # none | realistic | slow:<seconds>
     throttling: bool = False
+    teams_calls_per_second: int = 50  # Teams' own limit for one app in one tenant, which it always keeps
     replication_seconds: float = 0.0  # how long a lagging replica shows old values at most
     synced_write: SyncedWrite = SyncedWrite.REFUSED
 

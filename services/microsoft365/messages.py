@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from kiota_abstractions.method import Method
@@ -13,7 +14,7 @@ from kiota_abstractions.method import Method
 from services.microsoft365.graph import Graph, Json
 from services.microsoft365.listing import Listing, listing
 from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
-from services.microsoft365.reading import child, flag, instant, moment, objects, text
+from services.microsoft365.reading import child, flag, instant, moment, objects, quoted, text
 
 _READ = Operation("messages", ("Mail.ReadBasic.All",), Row.OUTLOOK)
 _SEARCH = Operation("search-messages", ("Mail.Read",), Row.OUTLOOK)
@@ -36,6 +37,7 @@ NEEDS: Needs = {
     "purge": permissions_of(_PURGE),
     "send": permissions_of(_SEND),
     "sent_marks": permissions_of(_READ),
+    "lying_in": permissions_of(_READ),
     "reports": permissions_of(_SEARCH),
     "remediate": permissions_of(_REMEDIATE),
 }
@@ -56,6 +58,13 @@ _FIELDS = (
     "hasAttachments",
 )
 _STABLE_IDS = {"Prefer": 'IdType="ImmutableId"'}
+
+
+class Remedy(StrEnum):
+    """What Defender does with delivered mail, in its own words."""
+
+    PULL_BACK = "softDelete"
+    PUT_BACK = "moveToInbox"
 
 
 @dataclass(frozen=True)
@@ -213,10 +222,26 @@ class Messages:
         items = await self._graph.items(_SEARCH, request, limit=limit, mailbox=object_id)
         return Listing(tuple(report for entry in items.values if (report := _report_from(entry))), items.complete)
 
-    async def remediate(self, name: str, mails: Sequence[tuple[str, str]]) -> str:
-        """Asks Defender to pull delivered mail out of mailboxes, softly. `mails`: network message ids and recipients.
+    async def lying_in(self, object_id: str, message_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these messages (by internet message id, 15 at most) lie where the mailbox's owner sees them.
 
-        Returns where the action can be followed. Accepted is not done: it takes minutes to hours.
+        GET /users/{id}/messages?$filter; Mail.ReadBasic.All; read only.
+        """
+        request = self._graph.request(
+            Method.GET,
+            self._graph.client.users.by_user_id(object_id).messages,
+            filter=" or ".join(f"internetMessageId eq {quoted(each)}" for each in message_ids),
+            select=("id", "internetMessageId"),
+            top=_PAGE,
+        )
+        items = await self._graph.items(_READ, request, mailbox=object_id)
+        return frozenset(text(entry, "internetMessageId") for entry in items.values)
+
+    async def remediate(self, name: str, mails: Sequence[tuple[str, str]], action: Remedy) -> str:
+        """Asks Defender to pull delivered mail out of mailboxes, or to put it back.
+
+        `mails` are network message ids, which a trace gives, and recipients. The sender's copy stays: it is evidence.
+        Returns where people can follow the action. Accepted is not done: it takes minutes to hours.
 
         POST /security/collaboration/analyzedEmails/remediate; SecurityAnalyzedMessage.ReadWrite.All, Defender for
         Office 365 P2; every call starts an action.
@@ -225,8 +250,8 @@ class Messages:
             "displayName": name,
             "description": name,
             "severity": "high",
-            "action": "softDelete",
-            "remediateSendersCopy": True,
+            "action": action.value,
+            "remediateSendersCopy": False,
             "analyzedEmails": [
                 {"networkMessageId": message_id, "recipientEmailAddress": recipient} for message_id, recipient in mails
             ],

@@ -21,11 +21,11 @@ _MOST_LINES = 20_000
 _MOST_FINDINGS = 20
 _MOST_RECIPIENTS = 3000
 _SUBJECT_LENGTH = 60
-_WITHOUT_LOG = "Where they were sent from could not be judged without the sign-in log."
+WITHOUT_LOG = "Where they were sent from could not be judged without the sign-in log."
 
 
 @dataclass(frozen=True)
-class _Trace:
+class Trace:
     """What was sent from all addresses of the account, and whether that is all."""
 
     sent: tuple[Sent, ...]
@@ -37,11 +37,10 @@ async def plan(ctx: Context) -> Plan:
     """Gathers what was sent by subject, and judges each by where it left from, its speed and its spread."""
     if ctx.account.is_guest:
         return Plan(settled=Outcome(State.NOT_EVALUATED, "A guest's mail is kept by their own organisation."))
-    addresses = _addresses(ctx)
-    if not addresses:
+    if not _addresses(ctx):
         return Plan(settled=Outcome(State.DONE, "The account has no mail address."))
     trace, domains, (judgement, gaps) = await together(
-        _trace(ctx, addresses), own_domains(ctx), judgement_or_gaps(ctx, _WITHOUT_LOG)
+        trace_of(ctx), own_domains(ctx), judgement_or_gaps(ctx, WITHOUT_LOG)
     )
     found = mailings(trace.sent, domains, judgement)
     telling = [each for each in found if each.reasons]
@@ -50,7 +49,7 @@ async def plan(ctx: Context) -> Plan:
     return Plan(settled=_outcome(trace, found, gaps), evidence=evidence, findings=findings)
 
 
-def _outcome(trace: _Trace, found: Sequence[Mailing], gaps: Sequence[Gap]) -> Outcome:
+def _outcome(trace: Trace, found: Sequence[Mailing], gaps: Sequence[Gap]) -> Outcome:
     recipients = {address for each in found for address in each.recipients}
     loud = sum(each.severity is not Severity.NOTE for each in found)
     messages = len({each.message_id or each.trace_id for each in trace.sent})
@@ -68,8 +67,9 @@ def _addresses(ctx: Context) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.lower() for each in smtp if "@" in each and ":" not in each))
 
 
-async def _trace(ctx: Context, addresses: Sequence[str]) -> _Trace:
+async def trace_of(ctx: Context) -> Trace:
     """By Graph, else by Exchange, which sees the same mail. Raises what Graph says where neither does."""
+    addresses = _addresses(ctx)
     try:
         return await _by_graph(ctx, addresses)
     except IRBotError as first:
@@ -79,7 +79,7 @@ async def _trace(ctx: Context, addresses: Sequence[str]) -> _Trace:
             raise first from None
 
 
-async def _by_graph(ctx: Context, addresses: Sequence[str]) -> _Trace:
+async def _by_graph(ctx: Context, addresses: Sequence[str]) -> Trace:
     sent: list[Sent] = []
     complete = True
     for address in addresses:
@@ -89,10 +89,10 @@ async def _by_graph(ctx: Context, addresses: Sequence[str]) -> _Trace:
             Sent(each.id, each.message_id, each.at, each.recipient, each.subject, each.status, each.from_ip)
             for each in listed
         ]
-    return _Trace(tuple(sent), complete, "Graph")
+    return Trace(tuple(sent), complete, "Graph")
 
 
-async def _by_exchange(ctx: Context, addresses: Sequence[str]) -> _Trace:
+async def _by_exchange(ctx: Context, addresses: Sequence[str]) -> Trace:
     sent: list[Sent] = []
     complete = True
     for address in addresses:
@@ -104,7 +104,7 @@ async def _by_exchange(ctx: Context, addresses: Sequence[str]) -> _Trace:
             Sent(e.trace_id, e.message_id, e.received, e.recipient, e.subject, e.status, e.from_ip)
             for e in listed.messages
         ]
-    return _Trace(tuple(sent), complete, "Exchange")
+    return Trace(tuple(sent), complete, "Exchange")
 
 
 def _finding(mailing: Mailing) -> Finding:

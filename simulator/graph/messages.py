@@ -11,6 +11,7 @@ from simulator.exchange.state import USER_CREATED
 from simulator.graph.errors import GraphError, bad_request, item_not_found
 from simulator.graph.mailbox import mailbox_user
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation, Row
+from simulator.graph.remediation import carry_out
 from simulator.graph.schema import MAIL_FOLDER
 from simulator.graph.schema_workloads import CONTACT, MESSAGE, PERSON
 from simulator.tenant import Json, User
@@ -150,6 +151,7 @@ def _holds(texts: dict[str, str], clause: str) -> bool:
 def list_messages(call: Call) -> Answer:
     """GET /users/{id}/messages: every folder but the recoverable items."""
     user = mailbox_user(call)
+    carry_out(call)
     mail = call.tenant.records.mail[user.id]
     return _list(call, user, [row for row in mail if row["parentFolderId"] != "recoverableitemsdeletions"])
 
@@ -157,6 +159,7 @@ def list_messages(call: Call) -> Answer:
 def list_folder_messages(call: Call) -> Answer:
     """GET /users/{id}/mailFolders/{name}/messages."""
     user = mailbox_user(call)
+    carry_out(call)
     name = _folder(call, user, call.parameters["mailFolder-id"])
     return _list(call, user, [row for row in call.tenant.records.mail[user.id] if row["parentFolderId"] == name])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from uuid import uuid4
 
 from simulator.clock import stamp
@@ -16,7 +15,6 @@ from simulator.tenant import Json
 _ALERT_STATES = {"new", "inProgress", "resolved"}
 _INCIDENT_STATES = {"active", "inProgress", "resolved", "redirected"}
 _ON_PREMISES = {"disable", "enable", "forcePasswordReset"}
-_MAIL_ACTIONS = {"softDelete", "hardDelete", "moveToJunk", "moveToDeletedItems", "moveToInbox"}
 _EQUALS = re.compile(r"(\w+)\s*(?:==|=~)\s*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\")")
 
 
@@ -172,28 +170,6 @@ def invoke_action(call: Call) -> Answer:
     return Answer(body={"@odata.context": call.context("invokeActionResult"), "value": value})
 
 
-def remediate(call: Call) -> Answer:
-    """POST /security/collaboration/analyzedEmails/remediate: accepted, done in the background by Defender."""
-    values = call.parameters_of_action(
-        "displayName",
-        "severity",
-        "action",
-        "analyzedEmails",
-        optional=("description", "remediateSendersCopy", "approverUpn", "remediateBy"),
-    )
-    mails: Any = values["analyzedEmails"]
-    if values["action"] not in _MAIL_ACTIONS or not isinstance(mails, list) or not mails:
-        raise bad_request("action and analyzedEmails are needed.", "BadRequest")
-    for mail in mails:
-        if not isinstance(mail, dict) or not {"networkMessageId", "recipientEmailAddress"} <= set(mail):
-            raise bad_request("Every mail needs networkMessageId and recipientEmailAddress.", "BadRequest")
-    number = len(call.tenant.records.remediations) + 1
-    call.tenant.records.remediations.append(dict(values))
-    call.tenant.note_tenant("Remediate mail", str(values["action"]), None, f"{len(mails)} mails", call.by)
-    location = f"{call.root}/{call.version}/security/collaboration/analyzedEmails/remediations/{number}"
-    return Answer(202, None, {"Location": location})
-
-
 def list_scores(call: Call) -> Answer:
     """GET /security/secureScores, newest first."""
     return call.collection(call.tenant.records.secure_scores, SECURE_SCORE, "security/secureScores")
@@ -242,13 +218,6 @@ OPERATIONS = tuple(
             invoke_action,
             ("SecurityIdentitiesActions.ReadWrite.All",),
             Licence.CLOUD_APPS,
-        ),
-        (
-            "POST",
-            "/security/collaboration/analyzedEmails/remediate",
-            remediate,
-            ("SecurityAnalyzedMessage.ReadWrite.All",),
-            Licence.DEFENDER_OFFICE,
         ),
         ("GET", "/security/secureScores", list_scores, _SCORE_READ, None),
         ("GET", _PROFILES, list_profiles, _SCORE_READ, None),

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.errors import UnknownOutcome
-from services.microsoft365.messages import MARK_HEADER, Messages, SentMarks
+from services.microsoft365.messages import MARK_HEADER, Messages, Remedy, SentMarks
 from tests.services.microsoft365.graph_bench import BASE, EMPTY, GraphBench, error, page
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
@@ -112,5 +112,12 @@ async def test_a_report_is_told_from_ordinary_mail(
 
 async def test_delivered_mail_is_pulled_back_by_defender(wire: GraphBench, messages: Messages) -> None:
     wire.replies = [httpx.Response(202, headers={"Location": f"{BASE}/v1.0/x/1"})]
-    assert await messages.remediate("IR-17", [("n-1", "a@contoso.com")]) == f"{BASE}/v1.0/x/1"
+    assert await messages.remediate("IR-17", [("n-1", "a@contoso.com")], Remedy.PULL_BACK) == f"{BASE}/v1.0/x/1"
     assert wire.body()["analyzedEmails"] == [{"networkMessageId": "n-1", "recipientEmailAddress": "a@contoso.com"}]
+    assert (wire.body()["action"], wire.body()["remediateSendersCopy"]) == ("softDelete", False)
+
+
+async def test_what_lies_in_a_mailbox_is_asked_for_by_message_id(wire: GraphBench, messages: Messages) -> None:
+    wire.replies = [page({"id": "m1", "internetMessageId": "<1@x>"})]
+    assert await messages.lying_in("u1", ["<1@x>", "<o'2@x>"]) == {"<1@x>"}
+    assert wire.last.url.params["$filter"] == "internetMessageId eq '<1@x>' or internetMessageId eq '<o''2@x>'"

@@ -226,6 +226,7 @@ CALLS: dict[str, Call] = {
     "messages.in_folder": lambda m, a, s: m.messages.in_folder(a.id, "sentitems", SINCE, 10),
     "messages.search": lambda m, a, s: m.messages.search(a.id, ["invoice"], 10),
     "messages.send": lambda m, a, s: m.messages.send(a.id, [a.upn], "Hello", "<p>x</p>", mark="k-1"),
+    "messages.lying_in": lambda m, a, s: m.messages.lying_in(a.id, ["<1@contoso.com>"]),
     "messages.reports": lambda m, a, s: m.messages.reports(a.id, SINCE, 10),
     "messages.sent_marks": lambda m, a, s: m.messages.sent_marks(a.id, SINCE, NOW, 10),
     "on_premises.account": lambda m, a, s: m.on_premises.account("S-1-5-21-1-2-3-4"),
