@@ -6,11 +6,12 @@ from enum import StrEnum
 
 
 class Size(StrEnum):
-    """The three tenants that a seed gives."""
+    """The four tenants that a seed gives."""
 
+    HUGE = "huge"
     LARGE = "large"
     MEDIUM = "medium"
     SMALL = "small"
 
 
-SIZES: dict[Size, int] = {Size.SMALL: 60, Size.MEDIUM: 2_000, Size.LARGE: 50_000}
+SIZES: dict[Size, int] = {Size.SMALL: 60, Size.MEDIUM: 2_000, Size.LARGE: 50_000, Size.HUGE: 101_000}

@@ -179,6 +179,13 @@ def file_answer(place: Place, sender: Speaker, value: Json, *, reply_to_id: str,
     return activity
 
 
+def read_receipt(place: Place, sender: Speaker, last_read: str, *, at: datetime) -> Json:
+    """The person has read the chat up to this message; Teams tells bots whose app has asked for it."""
+    activity = _envelope("event", place, sender, event_id(), at)
+    activity |= {"name": "application/vnd.microsoft.readReceipt", "value": {"lastReadMessageId": last_read}}
+    return activity
+
+
 def installation(place: Place, sender: Speaker, action: str, *, at: datetime) -> Json:
     """The app was added to or removed from a chat or a team: `add`, `remove`, `add-upgrade`, `remove-upgrade`."""
     activity = _envelope("installationUpdate", place, sender, event_id(), at)

@@ -162,7 +162,7 @@ class Connector:
             by_bot=True,
         )
         kind = "message" if card_in(activity) is None else "card"
-        self._world.inbox.add(_owner(record), kind, activity, activity_id)
+        self._world.inbox.add(_owner(record), kind, post.activity, activity_id)
         if record.kind == "personal":
             teams.conversations.notify(_owner(record), post)
         for entity in activity.get("entities") or []:

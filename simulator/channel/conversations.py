@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -106,6 +107,8 @@ class ConversationStore:
         self._sequence = 0
         self._last_id = 0
         self.notifications: list[Notification] = []
+        # A blast says the same to tens of thousands; what it says is kept once.
+        self._attachments: dict[str, list[Json]] = {}
 
     def __iter__(self) -> Iterator[ConversationRecord]:
         return iter(tuple(self._conversations.values()))
@@ -159,7 +162,7 @@ class ConversationStore:
             sender_id=sender_id,
             sender_name=sender_name,
             by_bot=by_bot,
-            activity=copy.deepcopy(activity),
+            activity=self._copy(activity),
             at=self._now(),
             sequence=self._sequence,
             changed=self._sequence,
@@ -168,11 +171,21 @@ class ConversationStore:
         self.announce()
         return post
 
+    def _copy(self, activity: Json) -> Json:
+        """A copy that shares its attachments with every message that has the same ones; nobody changes them."""
+        copied: Json = copy.deepcopy({name: value for name, value in activity.items() if name != "attachments"})
+        if "attachments" in activity:
+            key = json.dumps(activity["attachments"])
+            if key not in self._attachments:
+                self._attachments[key] = json.loads(key)
+            copied["attachments"] = self._attachments[key]
+        return copied
+
     def edit(self, post: Post, activity: Json) -> None:
         """Replaces a message for everybody: what single people saw in its place is gone."""
         self._sequence += 1
         post.history.append(post.activity)
-        post.activity = copy.deepcopy(activity)
+        post.activity = self._copy(activity)
         post.edited_at = self._now()
         post.changed = self._sequence
         post.views.clear()

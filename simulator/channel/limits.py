@@ -32,7 +32,7 @@ WINDOWS: dict[Operation, tuple[Window, ...]] = {
     Operation.READ: (Window(14, 1), Window(16, 2), Window(120, 30), Window(3600, 3600)),
     Operation.SEND: SEND_WINDOWS,
 }
-APP_WINDOWS = (Window(50, 1),)
+CALLS_PER_SECOND = 50  # of one app in one tenant
 
 
 class _Log:
@@ -59,10 +59,12 @@ class _Log:
 class TeamsLimits:
     """Counts the calls of one bot in one tenant. `clock` gives seconds; a refused call is not counted."""
 
-    def __init__(self, clock: Callable[[], float], *, enforced: bool = True) -> None:
+    def __init__(
+        self, clock: Callable[[], float], *, enforced: bool = True, calls_per_second: int = CALLS_PER_SECOND
+    ) -> None:
         self.enforced = enforced
         self._clock = clock
-        self._app = _Log(APP_WINDOWS)
+        self._app = _Log((Window(calls_per_second, 1),))
         self._logs: dict[tuple[Operation, str], _Log] = {}
         self.refused: dict[str, int] = defaultdict(int)
 

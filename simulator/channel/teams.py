@@ -53,7 +53,7 @@ class Teams:
         self.tenant = self.world.tenant
         self.team = identities.team_of(self.tenant.id, TEAM_NAME, CHANNEL_NAME)
         self.conversations = ConversationStore(self.world.clock.now)
-        self.limits = TeamsLimits(time.monotonic)
+        self.limits = TeamsLimits(time.monotonic, calls_per_second=self.world.config.teams_calls_per_second)
         self.without_app: set[str] = set()  # object ids
         self.blocked_by: set[str] = set()  # object ids
         self.disabled_by_admin = False
@@ -242,6 +242,15 @@ class Teams:
         body = answer.body if answer.status == 200 and post.changed == seen else None
         if isinstance(body, dict) and body.get("type") == _CARD_ANSWER and isinstance(body.get("value"), dict):
             self.conversations.show(post, object_id, body["value"])
+
+    async def read(self, who: str) -> BotAnswer | None:
+        """A person looks into their chat with the bot, and Teams sends the receipt; None where nothing is there."""
+        record = self.personal(who)
+        shown = [post for post in record.posts if not post.deleted]
+        if not shown:
+            return None
+        last, at = shown[-1].activity_id, self.world.clock.now()
+        return await self.delivery.send(activities.read_receipt(self.place(record), self.speaker(who), last, at=at))
 
     async def install(self, who: str | None = None, *, by: str | None = None, action: str = "add") -> list[BotAnswer]:
         """The app comes to (or with `remove` goes from) a person's chat, or the team where no person is given."""

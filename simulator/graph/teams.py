@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.channel.identities import personal_chat_id
+from simulator.channel.teams import teams_of
 from simulator.graph.errors import GraphError, bad_request, not_found
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation, Row
 from simulator.graph.schema_workloads import INSTALLED_APP, TEAMS_APP
@@ -45,6 +46,7 @@ def install(call: Call) -> Answer:
     if app.get("externalId") != call.caller.app_id:
         raise GraphError(403, "Forbidden", "The app may only install itself.")
     records = call.tenant.records.installed_apps[user.id]
+    teams_of(call.world).without_app.discard(user.id)
     if any(row["app"] == app_id for row in records):
         raise GraphError(409, "Conflict", "App is already installed in the personal scope.")
     records.append({"id": guid(call.world.config.seed, f"installation:{user.id}:{app_id}"), "app": app_id})
@@ -84,6 +86,7 @@ def uninstall(call: Call) -> Answer:
     user, row = _installation(call)
     kept = [each for each in call.tenant.records.installed_apps[user.id] if each["id"] != row["id"]]
     call.tenant.records.installed_apps[user.id] = kept
+    teams_of(call.world).without_app.add(user.id)
     call.tenant.note(user, "Uninstall app", "installedApps", row["teamsApp"]["displayName"], None, call.by)
     return NO_CONTENT
 
