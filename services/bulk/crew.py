@@ -184,7 +184,8 @@ class Crew:
                 if self._failure is not None:
                     self._results.append(Result(item.key, ItemState.WAITING))
                     continue
-                self._results.append(await self._changed(item))
+                result = await self._changed(item)
+                self._results.append(result)  # looked up only now: the feeder takes the list away in between
             finally:
                 self._under_way -= 1
 

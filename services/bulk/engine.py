@@ -30,6 +30,7 @@ from services.plain_words import explain
 __all__ = ["Bulk", "LeaseLost"]
 
 Tell = Callable[[Progress], Awaitable[None]]
+Named = tuple[str, str]  # the kind of a list, and which one of that kind
 
 FEW = 20  # so many items are read one by one; more of them are read with everything else
 _TAKEN_OVER = 50
@@ -71,19 +72,19 @@ class Bulk:
 
     # -- lists -----------------------------------------------------------------------------------------------------
 
-    async def freeze(self, kind: str, entries: AsyncIterable[Mapping[str, Sequence[Entry]]]) -> dict[str, Job]:
-        """Makes one list for each name that the parts give lines for. All of them are of one look around.
+    async def freeze(self, entries: AsyncIterable[Mapping[Named, Sequence[Entry]]]) -> dict[Named, Job]:
+        """Makes one list for each kind and name that the parts give lines for. All of them are of one look around.
 
         Lists that nobody can use any more are thrown away first.
         """
         now = self._now()
         await self._rows.forget(now - self._keep, now - _NEVER_BEGUN)
-        census, ids = str(uuid.uuid4()), dict[str, str]()
+        census, ids = str(uuid.uuid4()), dict[Named, str]()
         async for part in entries:
             for name, lines in part.items():
                 if name not in ids:
                     ids[name] = str(uuid.uuid4())
-                    await self._rows.draft(ids[name], census, kind, now)
+                    await self._rows.draft(ids[name], census, name[0], now)
                 await self._rows.add(ids[name], lines)
         for job_id in ids.values():
             await self._rows.freeze(job_id)
@@ -219,7 +220,7 @@ class Bulk:
             async for page in work.pages():
                 again += await self._seen(job, page)
                 open_now = [key for key, switches in page.items() if work.is_open(switches)]
-                new += len(open_now) - len(await self._rows.known(job.census, open_now))
+                new += len(open_now) - len(await self._rows.known(job, open_now))
             again += await self._seen_alone(job, work)
         counts = await self._rows.counts(job_id)
         return Check(

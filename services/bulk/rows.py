@@ -251,12 +251,12 @@ class Rows:
         async with self._database.read() as connection:
             return tuple(_item(row) for row in await connection.execute(query))
 
-    async def known(self, census: str, keys: Collection[str]) -> frozenset[str]:
-        """Which of the keys were on any list of that look around."""
+    async def known(self, job: Job, keys: Collection[str]) -> frozenset[str]:
+        """Which of the keys were on any list of the same kind and look around."""
         query = (
             sa.select(_HAS.key)
             .join(bulk_jobs, bulk_jobs.c.id == _HAS.job_id)
-            .where(bulk_jobs.c.census == census, _HAS.key.in_(list(keys)))
+            .where(bulk_jobs.c.census == job.census, bulk_jobs.c.kind == job.kind, _HAS.key.in_(list(keys)))
         )
         async with self._database.read() as connection:
             return frozenset((await connection.execute(query)).scalars())

@@ -18,6 +18,7 @@ from services.microsoft365.reading import child, decimal, flag, instant, moment,
 _INTERACTIVE = Operation("sign-ins", ("AuditLog.Read.All",), Row.REPORTS, licence=PREMIUM)
 _WITH_TOKENS = Operation("sign-ins-with-tokens", ("AuditLog.Read.All",), Row.REPORTS, licence=PREMIUM)
 _FROM_ADDRESS = Operation("sign-ins-from-address", ("AuditLog.Read.All",), Row.REPORTS, licence=PREMIUM)
+_BY_CLIENT = Operation("sign-ins-by-client", ("AuditLog.Read.All",), Row.REPORTS, licence=PREMIUM)
 _CONFIRM = Operation(
     "confirm-sign-ins-compromised",
     ("IdentityRiskEvent.ReadWrite.All",),
@@ -30,6 +31,7 @@ NEEDS: Needs = {
     "interactive": permissions_of(_INTERACTIVE),
     "with_tokens": permissions_of(_WITH_TOKENS),
     "from_address": permissions_of(_FROM_ADDRESS),
+    "by_client": permissions_of(_BY_CLIENT),
     "confirm_compromised": permissions_of(_CONFIRM),
 }
 
@@ -105,6 +107,18 @@ class SignIns:
         GET /auditLogs/signIns; AuditLog.Read.All, Entra ID P1; read only.
         """
         return await self._signed_in(_FROM_ADDRESS, f"ipAddress eq {quoted(ip)}", since, limit)
+
+    async def by_client(self, client: str, since: datetime, limit: int) -> Listing[SignIn]:
+        """Everybody's sign-ins with one kind of program, such as IMAP4: by hand, and with tokens alone.
+
+        GET /auditLogs/signIns, v1.0 and beta; AuditLog.Read.All, Entra ID P1; read only.
+        """
+        condition = f"clientAppUsed eq {quoted(client)}"
+        by_hand = await self._signed_in(_BY_CLIENT, condition, since, limit)
+        condition += f" and createdDateTime ge {instant(since)} and signInEventTypes/any(t: t eq 'nonInteractiveUser')"
+        request = self._graph.beta(Method.GET, "/auditLogs/signIns", filter=condition, top=_PAGE)
+        alone = self._read(await self._graph.items(_BY_CLIENT, request, limit=limit), since)
+        return Listing((*by_hand, *alone), by_hand.complete and alone.complete)
 
     async def confirm_compromised(self, sign_in_ids: Sequence[str]) -> None:
         """Tells Identity Protection that these sign-ins were the intruder's.

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.bulk import Bulk
 from services.database import Database
+from services.incidents.model import Phase
 from services.incidents.subjects import recognise
 from services.microsoft365 import Microsoft365, Tokens
 from services.microsoft365.budgets import Budgets, Limit
@@ -49,13 +50,15 @@ class Tenancy:
         """Lets an intruder in."""
         return tell(STORIES[story_id], self.sim.world)
 
-    async def context(self, who: str | User, *, opened_ago: timedelta = timedelta(0)) -> Context:
+    async def context(self, who: str | User, *, opened_ago: timedelta = timedelta(0), locked: bool = False) -> Context:
         """What a step gets for an incident about this account."""
         user = who if isinstance(who, User) else self.user(who)
         subject, account = await recognise(self.m365, self.settings, user.id)
         now = datetime.now(UTC)
         opened = now - opened_ago
         since = opened - timedelta(days=self.settings.look_back_days)
+        if locked:
+            account = replace(account, account_enabled=False)
         return Context(self.m365, self.settings, subject, account, opened, since, now, bulk=self.bulk)
 
     async def plan(self, step: Step, who: str | User) -> Plan:
@@ -70,7 +73,7 @@ class Tenancy:
         """Applies every change, twice, and reads each one back."""
         assert step.apply is not None
         assert step.verify is not None
-        ctx = await self.context(who)
+        ctx = await self.context(who, locked=step.phase is Phase.EVICT)
         for _ in range(2):
             for change in plan.changes:
                 await step.apply(ctx, change)

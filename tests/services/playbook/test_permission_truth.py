@@ -16,8 +16,9 @@ from uuid import UUID
 
 import pytest
 
+from services.bulk import Bulk
 from services.errors import IRBotError
-from services.incidents.model import Subject
+from services.incidents.model import Phase, Subject
 from services.incidents.subjects import recognise
 from services.microsoft365 import Microsoft365, Tokens
 from services.microsoft365.accounts import Account
@@ -34,7 +35,7 @@ from simulator.exchange.cmdlets.inbox_rules import new_sweep_rule
 from simulator.exchange.defaults import new_outbound_connector
 from simulator.exchange.state import Folder, FolderPermission, Mailbox, Permission
 from simulator.server import Simulator
-from tests.services.playbook.tenancy import unpaced
+from tests.services.playbook.tenancy import lists, unpaced
 
 BESIDE = frozenset(beside_the_steps())
 PEOPLE: Mapping[str, str] = {  # who is looked at, and what happened to them
@@ -73,7 +74,12 @@ SECOND_WAYS: Mapping[tuple[str, str], str] = {
     ("trace-sent-mail", "Exchange: Get-MessageTraceV2"): "ExchangeMessageTrace.Read.All",
 }
 # The second way where the first one is not licensed.
-WITHOUT_A_LICENCE = frozenset({("review-sign-ins", "Exchange: Search-UnifiedAuditLog")})
+WITHOUT_A_LICENCE = frozenset(
+    {
+        ("enforce-mfa", "Policy.ReadWrite.SecurityDefaults"),
+        ("review-sign-ins", "Exchange: Search-UnifiedAuditLog"),
+    }
+)
 
 
 def declared(step: Step) -> frozenset[str]:
@@ -109,13 +115,14 @@ class Tenant:
     m365: Microsoft365
     settings: Settings
     now: datetime
+    bulk: Bulk
 
     def object_id(self, who: str) -> str:
         return self.sim.world.tenant.user(who).id
 
     def context(self, subject: Subject, account: Account) -> Context:
         since = self.now - timedelta(days=self.settings.look_back_days)
-        return Context(self.m365, self.settings, subject, account, self.now, since, self.now)
+        return Context(self.m365, self.settings, subject, account, self.now, since, self.now, bulk=self.bulk)
 
 
 @asynccontextmanager
@@ -123,16 +130,19 @@ async def tenant(without: Iterable[str] = ()) -> AsyncIterator[Tenant]:
     """All rights that are declared, except those."""
     gone = frozenset(without)
     granted = (frozenset(PERMISSIONS) | BESIDE) - gone
-    config = SimulatorConfig(permissions=granted, stories=tuple(PEOPLE.values()), audit_query_seconds=0)
+    stories = tuple(PEOPLE.values())
+    config = SimulatorConfig(permissions=granted, stories=stories, audit_query_seconds=0, device_seconds=0)
     async with Simulator(config) as sim:
         _furnish(sim)
         exchange_of(sim.world).knobs.without_cmdlets = frozenset(name.removeprefix(EXCHANGE) for name in gone)
         values = {name.removeprefix("IRBOT_").lower(): value for name, value in sim.environment().items()}
+        values["break_glass_groups"] = sim.world.tenant.group("Security Leads").id
         settings = Settings(**values)  # type: ignore[arg-type]  # pydantic reads the texts
         tokens = Tokens(settings)
         m365 = unpaced(settings, tokens)
         try:
-            yield Tenant(sim, m365, settings, datetime.now(UTC))
+            async with lists() as bulk:
+                yield Tenant(sim, m365, settings, datetime.now(UTC), bulk)
         finally:
             await m365.close()
             await tokens.close()
@@ -151,7 +161,12 @@ def _furnish(sim: Simulator) -> None:
             _share(sim, isaiah, folder)
             folder.publishing |= {"PublishEnabled": True, "DetailLevel": "FullDetails"}
     tenant, lee, miriam = sim.world.tenant, sim.world.tenant.user("lee"), sim.world.tenant.user("miriam.o'connor")
+    sim.world.tenant.user("isaiah").properties |= {
+        "otherMails": ["i@elsewhere.example"],
+        "mobilePhone": "+1 425 5550100",
+    }
     _furnish_mail_flow(sim)
+    _furnish_licences_and_devices(sim)
     new_sweep_rule(exchange_of(sim.world).mailbox("lee"), "Colleagues", Sender=f"lynne@{tenant.domain}", KeepLatest=1)
     lee.mailbox_settings["automaticRepliesSetting"] |= {
         "status": "alwaysEnabled",
@@ -172,6 +187,15 @@ def _furnish(sim: Simulator) -> None:
             "resourceId": app.id,
         }
     )
+
+
+def _furnish_licences_and_devices(sim: Simulator) -> None:
+    """Somebody who could have a better licence, and laptops whose protection knows too little."""
+    tenant = sim.world.tenant
+    tenant.licences.add("SPE_E3")
+    tenant.user("joni").licences = ("SPE_E3",)
+    for state in tenant.records.protection_states.values():
+        state["signatureUpdateOverdue"] = True
 
 
 def _share(sim: Simulator, mailbox: Mailbox, folder: Folder) -> None:
@@ -196,7 +220,9 @@ def _furnish_mail_flow(sim: Simulator) -> None:
 
 
 async def end_of(step: Step, ctx: Context) -> End:
-    """Lets a step do all that it can; the runner words its refusals in the same way."""
+    """Lets a step do all that it can; the runner words its refusals in the same way. Evictions follow a lock."""
+    if step.phase is Phase.EVICT:
+        ctx = replace(ctx, account=replace(ctx.account, account_enabled=False))
     try:
         plan = await step.plan(ctx)
     except IRBotError as error:

@@ -212,13 +212,20 @@ def test_a_write_would_be_noticed() -> None:
     ]
 
 
+def _after_the_lock(step: Step, ctx: Context) -> Context:
+    """Evictions happen to accounts that are locked."""
+    if step.phase is not Phase.EVICT:
+        return ctx
+    return replace(ctx, account=replace(ctx.account, account_enabled=False))
+
+
 @each(CHANGING)
 async def test_a_step_shows_what_it_did_and_doing_it_twice_is_doing_it_once(sim: Simulator, step: Step) -> None:
     assert step.apply is not None
     assert step.verify is not None
     async with _tenant(sim) as home:
         megan = sim.world.tenant.user("megan")
-        ctx = await _context(home, megan.id)
+        ctx = _after_the_lock(step, await _context(home, megan.id))
         plan = await step.plan(ctx)
         for change in plan.changes:
             await step.apply(ctx, change)
@@ -237,7 +244,7 @@ async def test_a_step_shows_what_it_did_and_doing_it_twice_is_doing_it_once(sim:
 @each(STEPS)
 async def test_a_step_works_with_exactly_the_permissions_that_it_declares(sim: Simulator, step: Step) -> None:
     async with _tenant(sim) as home:
-        ctx = await _context(home, sim.world.tenant.user("megan").id)
+        ctx = _after_the_lock(step, await _context(home, sim.world.tenant.user("megan").id))
         sim.world.bot.permissions = _permissions(step)
         sim.world.journal.clear()
         plan = await step.plan(ctx)
@@ -257,7 +264,7 @@ async def test_an_undo_puts_back_what_was_there_twice_as_once(sim: Simulator, st
     assert isinstance(step.undo, Undo)
     async with _tenant(sim) as home:
         megan = sim.world.tenant.user("megan")
-        ctx = await _context(home, megan.id)
+        ctx = _after_the_lock(step, await _context(home, megan.id))
         plan: Plan = await step.plan(ctx)
         before = _picture(sim)
         for change in plan.changes:
