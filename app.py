@@ -29,7 +29,7 @@ from dialogs.commands import incident_number
 from dialogs.courier import PersonalCourier
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
-from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message
+from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message, Reading
 from dialogs.turns import JOB, Turns
 from services import logs
 from services.access import Access
@@ -61,6 +61,7 @@ from services.playbook.runner import Runner
 from services.posts import Posts
 from services.recovery.work import RecoveryWork
 from services.requests import Requests
+from services.rights import steps_of
 from services.settings import Profile, Settings, load
 from services.vault import Vault
 
@@ -126,7 +127,7 @@ class Application:
             durable=durable,
             posts=posts,
             courier=PersonalCourier(people, self.messenger),
-            steps=STEPS,
+            steps=steps_of(settings.profile),
             now=now,
         )
         planner = Planner(
@@ -134,7 +135,7 @@ class Application:
             settings=settings,
             ledger=ledger,
             posts=posts,
-            steps=STEPS,
+            steps=steps_of(settings.profile),
             now=now,
             bulk=bulk,
             past=recovery.past,
@@ -217,7 +218,7 @@ class Application:
             vault=vault,
             requests=requests,
             deliveries=deliveries,
-            steps=STEPS,
+            steps=steps_of(settings.profile),
             now=now,
         )
         turns = Turns(self.parts)
@@ -270,6 +271,10 @@ class Application:
     async def on_file_answer(self, answer: FileAnswer) -> None:
         """See `bot.handler.Handler`."""
         await self._open_turns().on_file_answer(answer)
+
+    async def on_reading(self, reading: Reading) -> None:
+        """See `bot.handler.Handler`."""
+        await self._open_turns().on_reading(reading)
 
     async def on_arrival(self, arrival: Arrival) -> None:
         """See `bot.handler.Handler`."""

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.incidents.model import Phase
 from services.microsoft365 import GRAPH_NEEDS
 from services.playbook import STEPS
+from services.playbook.step import Step
+from services.settings import Profile
 
+_PHASES: Mapping[Profile, frozenset[Phase]] = {
+    Profile.LOCK: frozenset({Phase.PREPARE, Phase.LOCK}),
+    Profile.INVESTIGATE: frozenset({Phase.PREPARE, Phase.LOCK, Phase.SCOPE}),
+}
 EXCHANGE = "Exchange: "  # what a cmdlet bears before its name among the needs of a step
 
 # What the program does in Microsoft 365 outside the steps, and what for.
@@ -23,16 +30,29 @@ BESIDE_THE_STEPS: Mapping[str, str] = {
 }
 
 
-def beside_the_steps() -> dict[str, tuple[str, ...]]:
-    """Each Graph permission that the program needs itself, with what for."""
+def beside_the_steps(profile: Profile = Profile.EVERYTHING) -> dict[str, tuple[str, ...]]:
+    """Each Graph permission that the program needs itself, with what for. Only with everything does it reach people."""
     reasons: dict[str, dict[str, None]] = {}
     for function, what_for in BESIDE_THE_STEPS.items():
+        if profile is not Profile.EVERYTHING and not function.startswith("directory."):
+            continue
         for permission in GRAPH_NEEDS[function]:
             reasons.setdefault(permission, {})[what_for] = None
     return {permission: tuple(found) for permission, found in sorted(reasons.items())}
 
 
-def graph_permissions() -> frozenset[str]:
+def steps_of(profile: Profile) -> tuple[Step, ...]:
+    """The steps that an organisation wants IRBot to take at all, in their order."""
+    return tuple(step for step in STEPS if profile is Profile.EVERYTHING or step.phase in _PHASES[profile])
+
+
+def graph_permissions(profile: Profile = Profile.EVERYTHING) -> frozenset[str]:
     """Every Graph application permission that the app asks for."""
-    of_steps = {need for step in STEPS for need in step.needs if not need.startswith(EXCHANGE)}
-    return frozenset(of_steps | set(beside_the_steps()))
+    of_steps = {need for step in steps_of(profile) for need in step.needs if not need.startswith(EXCHANGE)}
+    return frozenset(of_steps | set(beside_the_steps(profile)))
+
+
+def cmdlets(profile: Profile = Profile.EVERYTHING) -> frozenset[str]:
+    """Every Exchange cmdlet that the app runs."""
+    needs = {need for step in steps_of(profile) for need in step.needs}
+    return frozenset(need.removeprefix(EXCHANGE) for need in needs if need.startswith(EXCHANGE))

@@ -39,6 +39,14 @@ class Cloud(StrEnum):
     GLOBAL = "global"
 
 
+class Profile(StrEnum):
+    """How much an organisation wants IRBot to be able to do: each profile needs fewer rights than the next."""
+
+    EVERYTHING = "everything"
+    INVESTIGATE = "investigate"  # lock accounts, and look
+    LOCK = "lock"  # lock accounts, and nothing else
+
+
 _BASES: dict[Cloud, dict[str, str]] = {
     Cloud.GLOBAL: {
         "login_url": "https://login.microsoftonline.com",
@@ -100,6 +108,7 @@ class Settings(BaseSettings):
     certificate_file: Path | None = None  # PEM with the private key and the certificate
     managed_identity_client_id: str = ""  # the host's identity, trusted by our app; goes before the other two
     bot_name: str = "IRBot"
+    profile: Profile = Profile.EVERYTHING  # which steps there are at all
 
     # Where Microsoft is
     cloud: Cloud = Cloud.GLOBAL

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -32,6 +33,17 @@ def sync_url(url: str) -> str:
     return sa.make_url(url).set(drivername=driver).render_as_string(hide_password=False)
 
 
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def newest_revision() -> str:
+    """The revision that this program's tables have. Reads files."""
+    return ScriptDirectory.from_config(_migrations()).get_current_head() or ""
+
+
 def migrate(url: str) -> None:
     """Brings the schema to the newest revision. Blocking; safe to call from several replicas at once."""
     parsed = sa.make_url(url)
@@ -42,8 +54,7 @@ def migrate(url: str) -> None:
         with engine.begin() as connection:
             if not _is_sqlite(url):
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            config = Config()
-            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            config = _migrations()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     finally:

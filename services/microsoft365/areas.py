@@ -109,6 +109,10 @@ class Microsoft365:
         """
         return await self._graph.granted()
 
+    async def own_principal(self) -> str | None:
+        """The object id of our own service principal; None where our token does not tell it."""
+        return await self._graph.own_principal()
+
     async def close(self) -> None:
         """Closes the connections. The tokens belong to who made them."""
         await self.exchange.close()

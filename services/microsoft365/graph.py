@@ -35,7 +35,7 @@ from msgraph.graph_service_client import GraphServiceClient
 
 from services.errors import AuthBroken, Bug, Conflict, IRBotError, Throttled, UnknownOutcome, UpstreamDown
 from services.microsoft365.budgets import Budgets
-from services.microsoft365.graph_errors import SERVICE, graph_error, permissions_in
+from services.microsoft365.graph_errors import SERVICE, graph_error, permissions_in, principal_in
 from services.microsoft365.operations import Effect, Operation, OperationOption
 from services.microsoft365.tokens import Tokens
 from services.microsoft365.trust import origin, trusted_authorities
@@ -154,6 +154,10 @@ class Graph:
     async def granted(self) -> frozenset[str] | None:
         """The application permissions that our token carries; None where it cannot be read. New ones take an hour."""
         return permissions_in(await self._tokens.token(self._scope))
+
+    async def own_principal(self) -> str | None:
+        """The object id of our service principal, as our token names it; None where it cannot be read."""
+        return principal_in(await self._tokens.token(self._scope))
 
     def request(
         self,

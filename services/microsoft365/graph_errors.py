@@ -177,9 +177,22 @@ def permissions_in(token: str) -> frozenset[str] | None:
 
     For a better error text only: the token is not checked, and nothing is allowed because of it.
     """
+    claims = _claims(token)
+    if claims is None:
+        return None
+    return frozenset(claims["roles"]) if isinstance(claims.get("roles"), list) else frozenset()
+
+
+def principal_in(token: str) -> str | None:
+    """The object id of our own service principal, by the same means."""
+    claims = _claims(token) or {}
+    return str(claims["oid"]) if claims.get("oid") else None
+
+
+def _claims(token: str) -> Mapping[str, Any] | None:
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return frozenset(claims["roles"]) if isinstance(claims.get("roles"), list) else frozenset()
-    except (IndexError, ValueError, TypeError, AttributeError, binascii.Error):
+    except (IndexError, ValueError, TypeError, binascii.Error):
         return None
+    return claims if isinstance(claims, dict) else None

@@ -1,0 +1,8 @@
+"""Looks whether IRBot could do its work tonight, and says what is missing and how to grant it."""
+
+from services.doctor.examine import examine
+from services.doctor.model import Check, Diagnosis, Grade, StepCheck
+from services.doctor.page import as_json, as_lines
+from services.doctor.scripts import Shell, grant_script
+
+__all__ = ["Check", "Diagnosis", "Grade", "Shell", "StepCheck", "as_json", "as_lines", "examine", "grant_script"]
