@@ -236,7 +236,7 @@ def action(button: Button) -> Element:
     element: Element = {
         "type": "Action.Execute",
         "title": plain(button.title, limit=60),
-        "verb": button.verb,
+        "verb": f"{button.verb}",  # plain text, whatever kind of text it was
         "data": {"v": BUTTON_VERSION, "id": button.id, "nonce": button.nonce},
     }
     if button.style is not ButtonStyle.DEFAULT:

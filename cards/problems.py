@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cards.elements import Card, Element, card, fitted, section, small_print, spoken, text
+from cards.elements import Card, Element, buttons, card, fitted, section, small_print, spoken, text
 from cards.states import TONE_SYMBOLS
 from cards.views import NoticeView, ProblemView, Tone
 
@@ -30,7 +30,8 @@ def problem_card(view: ProblemView) -> Card:
 
 
 def notice_card(view: NoticeView) -> Card:
-    """A short word that asks for nothing."""
+    """A short word, with at most one thing to do about it."""
     symbol = TONE_SYMBOLS[view.tone]
     rows = [text(f"{symbol} ", view.title, bold=True, size="medium", style="heading"), text(view.text, limit=MAX_STORY)]
-    return fitted(lambda _: card([section(rows, tone=view.tone, bleed=True)], says=spoken(f"{view.title}.", view.text)))
+    body = [section(rows, tone=view.tone, bleed=True), *buttons([view.button] if view.button else [])]
+    return fitted(lambda _: card(body, says=spoken(f"{view.title}.", view.text)))

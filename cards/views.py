@@ -231,6 +231,7 @@ class NoticeView:
     title: str
     text: str
     tone: Tone = Tone.NEUTRAL
+    button: Button | None = None  # what follows from it, where something does
 
 
 @dataclass(frozen=True)

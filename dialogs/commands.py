@@ -107,6 +107,11 @@ class Incidents:
 
 
 @dataclass(frozen=True)
+class Educate:
+    """Draw up a lesson for many."""
+
+
+@dataclass(frozen=True)
 class WhoAmI:
     """Show my roles, and why."""
 
@@ -124,7 +129,7 @@ class Unknown:
     nearest: str | None
 
 
-Command = Compromise | Status | Report | Tasks | Close | Reopen | Incidents | WhoAmI | Help | Unknown
+Command = Compromise | Status | Report | Tasks | Close | Reopen | Incidents | WhoAmI | Educate | Help | Unknown
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow(
@@ -177,6 +182,14 @@ COMMANDS: tuple[CommandRow, ...] = (
         where=EVERYWHERE,
         permission="incident:read",
         aliases=("list",),
+    ),
+    CommandRow(
+        name="educate",
+        usage="educate",
+        summary="Send a short lesson to people, groups, departments or everybody.",
+        where=WITH_WITNESSES,
+        permission="blast:send",
+        aliases=("teach", "lesson"),
     ),
     CommandRow(
         name="whoami",
@@ -286,6 +299,7 @@ _READERS: dict[str, Callable[[CommandRow, str, Sequence[Mention]], Command]] = {
     "close": _read_about(Close),
     "reopen": _read_about(Reopen),
     "incidents": _read_bare(Incidents()),
+    "educate": _read_bare(Educate()),
     "whoami": _read_bare(WhoAmI()),
     "help": _read_help,
 }
@@ -297,6 +311,7 @@ _NAMES: dict[type, str] = {
     Close: "close",
     Reopen: "reopen",
     Incidents: "incidents",
+    Educate: "educate",
     WhoAmI: "whoami",
     Help: "help",
 }

@@ -42,7 +42,7 @@ async def compromise(
         }
     if not found:
         return await _nearest(parts, command.user), {}
-    incident, opened = await _open(parts, found[0], message.actor, message.conversation)
+    incident, opened = await open_account(parts, found[0], message.actor, message.conversation)
     return None if opened else (_already_open(incident), {})
 
 
@@ -58,7 +58,7 @@ async def choose(parts: Parts, click: Click) -> CardAnswer:
     if not position.isascii() or not position.isdigit() or int(position) >= len(candidates):
         raise BadInput(reason="unknown-choice")
     account = await parts.m365.directory.account(candidates[int(position)])
-    incident, opened = await _open(parts, account, click.actor, click.conversation)
+    incident, opened = await open_account(parts, account, click.actor, click.conversation)
     if not opened:
         return CardAnswer(_already_open(incident))
     return CardAnswer(
@@ -72,7 +72,8 @@ async def choose(parts: Parts, click: Click) -> CardAnswer:
     )
 
 
-async def _open(parts: Parts, account: Account, by: Actor, where: Conversation) -> tuple[Incident, bool]:
+async def open_account(parts: Parts, account: Account, by: Actor, where: Conversation) -> tuple[Incident, bool]:
+    """The open incident about this account, and whether this call opened it; the caller has checked the role."""
     subject = Subject(
         object_id=account.id,
         name=account.display_name,

@@ -13,7 +13,7 @@ import logging
 from contextlib import suppress
 
 from cards import alarm_card, approval_card, closing_card, gate_card, incident_card, phase_card, watch_card
-from dialogs import close, phases, recover, tasks, watch
+from dialogs import blasts, close, phases, recover, tasks, watch
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
 from services.channel import Card, Conversation
@@ -149,6 +149,8 @@ class Publisher:
         if post.kind is PostKind.PHASE and post.incident_id is not None:
             phase = Phase(post.key.rpartition(":")[2])
             return phase_card(await phases.view_of(self._parts, post.incident_id, phase))
+        if post.kind is PostKind.BLAST:
+            return await blasts.card_of_post(self._parts, post.key, personal=post.person is not None)
         if post.kind is PostKind.STEP_PLAN:
             return await phases.plan_answer(self._parts, post.key)
         if post.kind is PostKind.TASK:
@@ -167,16 +169,22 @@ class Publisher:
 
     async def _personal(self, post: Post) -> Conversation:
         """The personal chat of the person whom a post is for: the one we know, or a new one."""
-        if post.person is None or post.incident_id is None:
+        if post.person is None:
             raise LookupError(post.id)
         object_id = post.person["object_id"]
         person = await self._parts.people.get(object_id)
         if person is not None and person.personal is not None:
             return person.personal
-        async with self._parts.database.read() as connection:
-            incident = await store.get(connection, post.incident_id)
-        where = await self._channel.open_personal(
-            object_id, incident.conversation.service_url, incident.conversation.tenant_id
-        )
+        home = await self._home(post)
+        where = await self._channel.open_personal(object_id, home.service_url, home.tenant_id)
         await self._parts.people.opened(object_id, post.person["name"], where)
         return where
+
+    async def _home(self, post: Post) -> Conversation:
+        """Where the talk is that a post to a person belongs to."""
+        if post.kind is PostKind.BLAST:
+            return await blasts.home_of(self._parts, post.key)
+        if post.incident_id is None:
+            raise LookupError(post.id)
+        async with self._parts.database.read() as connection:
+            return (await store.get(connection, post.incident_id)).conversation

@@ -17,22 +17,27 @@ from cards import approval_card, closing_card, gate_card, incident_card, problem
 from cards.views import ProblemView
 from dialogs import (  # the dialogs' own names
     approve,
+    blasts,
     close,
+    educate,
     evict,
     help,  # noqa: A004
     lock,
     open,  # noqa: A004
     phases,
+    recipients,
     recover,
     report,
     tasks,
     verdict,
+    warn,
     watch,
 )
 from dialogs.commands import (
     Close,
     Command,
     Compromise,
+    Educate,
     Help,
     Incidents,
     Reopen,
@@ -45,11 +50,12 @@ from dialogs.commands import (
 )
 from dialogs.parts import Parts
 from dialogs.render import Viewer, approval_view, incident_view
-from dialogs.turn import Answer, Arrival, CardAnswer, Click, FileAnswer, Mention, Message, TextAnswer
+from dialogs.turn import Answer, Arrival, CardAnswer, Click, FileAnswer, Mention, Message, Reading, TextAnswer
 from dialogs.verbs import Verb
 from services import approvals, logs
 from services import tasks as by_hand
 from services.access import Permission
+from services.blasts import receipts
 from services.channel import Card, Conversation, ConversationKind
 from services.errors import BadInput, Bug, Conflict, IRBotError, NotAllowed, NotFound, Refusal
 from services.incidents import store
@@ -70,6 +76,17 @@ ClickHandler = Callable[[Parts, Click], Awaitable[Answer]]
 
 VERBS: Mapping[Verb, ClickHandler] = {
     Verb.APPROVE: approve.approve,
+    Verb.BLAST_AGAIN: blasts.steer("send_again"),
+    Verb.BLAST_APPROVE: blasts.approve,
+    Verb.BLAST_ASK: blasts.ask,
+    Verb.BLAST_CANCEL: blasts.steer("cancel"),
+    Verb.BLAST_DROP: blasts.drop,
+    Verb.BLAST_MAIL: blasts.mail,
+    Verb.BLAST_PAUSE: blasts.steer("pause"),
+    Verb.BLAST_RECALL: blasts.steer("recall"),
+    Verb.BLAST_REFUSE: blasts.refuse,
+    Verb.BLAST_REMIND: blasts.remind,
+    Verb.BLAST_RESUME: blasts.steer("resume"),
     Verb.CANCEL: approve.cancel,
     Verb.CHOOSE: open.choose,
     Verb.CLOSE_CONFIRM: close.confirm,
@@ -82,6 +99,10 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.GATE_GIVE_BACK: recover.give_back,
     Verb.GATE_SHOW: recover.show,
     Verb.GATE_WAIVE: recover.waive,
+    Verb.LESSON_ANSWER: recipients.answer,
+    Verb.LESSON_OPEN: educate.open_composer,
+    Verb.LESSON_PREVIEW: educate.preview,
+    Verb.LESSON_UNDERSTOOD: recipients.understood,
     Verb.LOCK_ASK: lock.ask,
     Verb.LOOK_AGAIN: evict.look_again,
     Verb.PHASE_SHOW: phases.show,
@@ -104,6 +125,11 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.WATCH_LOOK: watch.look,
     Verb.WATCH_REOPEN: watch.reopen,
     Verb.WATCH_SHOW: watch.show,
+    Verb.WARN_CLICKED: recipients.clicked,
+    Verb.WARN_LINKED: recipients.open_linked,
+    Verb.WARN_NOT_CLICKED: recipients.not_clicked,
+    Verb.WARN_OPEN: warn.open_composer,
+    Verb.WARN_PREVIEW: warn.preview,
 }
 
 _ABOUT_INCIDENT = frozenset(
@@ -129,12 +155,32 @@ _WITH_INPUTS = frozenset(
         Verb.TASK_DONE,
         Verb.TASK_WAIVE,
         Verb.UNDO_ASK,
+        Verb.BLAST_DROP,
+        Verb.LESSON_ANSWER,
+        Verb.LESSON_PREVIEW,
+        Verb.WARN_PREVIEW,
     }
 )
 _ON_THE_GATE = frozenset({Verb.GATE_CHECK, Verb.GATE_GIVE_BACK, Verb.GATE_WAIVE})
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
 _ABOUT_TASK = frozenset({Verb.TASK_CHECK, Verb.TASK_DONE, Verb.TASK_TAKE, Verb.TASK_WAIVE})
 _ON_A_PHASE = frozenset({Verb.STEP_CHECK, Verb.STEP_PLAN, Verb.TASK_SHOW})
+# On the card of a blast; what they answer with is drawn by themselves.
+_ON_A_BLAST = frozenset(
+    {
+        Verb.BLAST_AGAIN,
+        Verb.BLAST_APPROVE,
+        Verb.BLAST_ASK,
+        Verb.BLAST_CANCEL,
+        Verb.BLAST_DROP,
+        Verb.BLAST_MAIL,
+        Verb.BLAST_PAUSE,
+        Verb.BLAST_RECALL,
+        Verb.BLAST_REFUSE,
+        Verb.BLAST_REMIND,
+        Verb.BLAST_RESUME,
+    }
+)
 # What shows an incident or an approval: pressed again later, the card is drawn as it is by then.
 _SHOWN_AFRESH = (
     _ABOUT_APPROVAL
@@ -143,7 +189,17 @@ _SHOWN_AFRESH = (
 )
 # What may be begun again with the same button, once the first time is surely over.
 _BEGINS = frozenset(entry.opens for entry in GUIDED)
-_AGAIN = frozenset({Verb.TASK_CHECK.value, Verb.REPORT_SHOW.value}) | _BEGINS
+_AGAIN = (
+    frozenset(
+        {
+            Verb.TASK_CHECK.value,
+            Verb.REPORT_SHOW.value,
+            Verb.LESSON_PREVIEW.value,
+            Verb.WARN_PREVIEW.value,
+        }
+    )
+    | _BEGINS
+)
 _AGAIN_AFTER_SECONDS = 15.0
 # What a closed incident still answers: it is read only.
 _WHEN_CLOSED = frozenset(
@@ -208,6 +264,11 @@ class Turns:
         except IRBotError as error:
             _log_refusal(error)
 
+    async def on_reading(self, reading: Reading) -> None:
+        """See `bot.handler.Handler`. Doing it twice is the same as once, so it needs no request of its own."""
+        parts = self._parts
+        await receipts.read_up_to(parts.database, reading.actor.object_id, reading.last_read, parts.now())
+
     async def on_arrival(self, arrival: Arrival) -> None:
         """Keeps how to reach the people, and greets each personal chat once."""
         parts = self._parts
@@ -271,6 +332,8 @@ class Turns:
                 return await help.incidents(parts, message), {}
             case WhoAmI():
                 return await help.whoami(parts, message), {}
+            case Educate():
+                return await educate.compose(parts, message), {}
             case Help():
                 return help.help_answer(parts), {}
             case Unknown():
@@ -336,6 +399,8 @@ class Turns:
                 return CardAnswer(gate_card(await recover.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb is Verb.WATCH_LOOK:
                 return CardAnswer(watch_card(await watch.view_of(parts, click.id, viewer=viewer, notice=notice)))
+            if verb in _ON_A_BLAST:
+                return CardAnswer(await blasts.shown(parts, click, notice))
             if verb is Verb.CLOSE_CONFIRM:
                 return CardAnswer(closing_card(await close.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb in _ON_A_PHASE or verb in _ABOUT_TASK or verb.value in _BEGINS:

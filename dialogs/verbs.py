@@ -14,7 +14,6 @@ class Verb(StrEnum):
     BLAST_ASK = "blast.ask"
     BLAST_CANCEL = "blast.cancel"
     BLAST_DROP = "blast.drop"
-    BLAST_EXPORT = "blast.export"
     BLAST_MAIL = "blast.mail"
     BLAST_PAUSE = "blast.pause"
     BLAST_RECALL = "blast.recall"

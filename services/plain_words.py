@@ -269,6 +269,21 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
     ),
 }
 _CONFLICTS: Mapping[str, Explanation] = {
+    "did-not-click": Explanation(
+        "Nothing to open",
+        "This person has not said that they clicked.",
+        "Write “compromise” and the address to open an incident.",
+    ),
+    "no-lure": Explanation(
+        "Nothing to show",
+        "No suspicious mail has been found in this incident.",
+        "Choose another lesson.",
+    ),
+    "nobody-to-warn": Explanation(
+        "Nobody to warn",
+        "The trace shows no mail that went out from this account.",
+        "If you know of some, look again first.",
+    ),
     "access-policies-in-force": Explanation(
         "Not together",
         "Security defaults cannot be on while Conditional Access policies are in force.",
@@ -468,6 +483,46 @@ _CONFLICTS: Mapping[str, Explanation] = {
     ),
 }
 _BAD_INPUT: Mapping[str, Explanation] = {
+    "no-test-group": Explanation(
+        "No test group",
+        "There is nobody in the test group who can be taught.",
+        "Ask an IRBot administrator to set the test group, or choose a number of people.",
+    ),
+    "not-a-time": Explanation(
+        "When?",
+        "I could not read the day or the time.",
+        "Pick both from the card.",
+    ),
+    "too-many-names": Explanation(
+        "Too many names",
+        "That list is too long for a card.",
+        "Use a group or a department.",
+    ),
+    "nobody-named": Explanation(
+        "For whom?",
+        "There is no name in the list.",
+        "Write names, one a line, or choose everybody.",
+    ),
+    "unknown-department": Explanation(
+        "No such department",
+        "Nobody is in one of these departments.",
+        "Write the department as the directory has it.",
+    ),
+    "several-groups": Explanation(
+        "Which group?",
+        "One of the names fits more than one group.",
+        "Write the group's address or id instead.",
+    ),
+    "unknown-group": Explanation(
+        "No such group",
+        "One of the names fits no group.",
+        "Write the group's name, address or id exactly.",
+    ),
+    "unknown-person": Explanation(
+        "No such person",
+        "One of the names fits nobody, or is not an address.",
+        "Write each address as it is in the directory.",
+    ),
     "ambiguous-mention": Explanation("Which one?", "I could not tell which account you mean.", _WRITE_ONE),
     "empty-text": Explanation("Nothing to send", "There is no text in it.", "Write something first."),
     "extra-words": Explanation("Too many words", "There is more in this message than I can use.", _WRITE_ONE),

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "simulator": ("simulator",),
     "simulator.consent": ("services.rights", "simulator"),
-    "tools": ("cards", "services", "tools"),
+    "tools": ("cards", "dialogs", "services", "tools"),
 }
 # The parts of the simulator that put the product on its stage; they start it as a user would.
 _STAGE = ("simulator.bench", "simulator.demo", "simulator.drill")

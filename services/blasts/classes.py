@@ -80,8 +80,8 @@ async def students(
         raise BadInput(reason="nobody-named")
     first: set[str] = set()
     if chosen.first_group:
-        async for page in m365.address_book.members(chosen.first_group):
-            async for person in _taught(m365, page, chosen, default_zone, tally, first):
+        async for testers in m365.address_book.members(chosen.first_group):
+            async for person in _taught(m365, testers, chosen, default_zone, tally, first):
                 first.add(person.address)
                 yield person
         tally.first = len(first)

@@ -59,11 +59,11 @@ WORDS: Mapping[Language, Words] = {
             "Delete it, and tell your own IT department.",
             "Do not act on new bank details from it. Call us on a number that you already have.",
         ),
-        ask="Questions? Ask {helpdesk}.",
+        ask="Questions? Ask: {helpdesk}.",
         ask_outside="Questions? Call the person in our organisation whom you know, on a number that you already have.",
         genuine=(
             "Is this genuine? {bot} is an app that our IT department put into Teams. It never asks for a password or "
-            "a code, and this message has no links. If in doubt, ask {helpdesk} on a number that you already have."
+            "a code, and this message has no links. If in doubt, call us on a number that you already have."
         ),
         genuine_outside=(
             "Is this genuine? This message has no links and no attachments, and asks you for nothing. If in doubt, "
@@ -77,12 +77,12 @@ WORDS: Mapping[Language, Words] = {
             "Our responders know it now and will get in touch. You did the right thing, and nobody will blame you.",
             "Change your password now, the way you always do it, never through a link in a mail.",
             "Deny every sign-in request that you did not start. If a program was started, leave the computer alone.",
-            "If it is urgent, ask {helpdesk}.",
+            "If it is urgent: {helpdesk}.",
         ),
         after_no_click_title="Thank you",
-        after_no_click="Nothing else to do. If you find later that you opened it, tell {helpdesk}.",
+        after_no_click="Nothing else to do. If you find later that you opened it, tell us: {helpdesk}.",
         helpdesk="your IT helpdesk",
-        mail_answer="If you opened a link or an attachment, entered something, or answered: tell {helpdesk} now.",
+        mail_answer="If you opened a link or an attachment, entered something, or answered, tell us now: {helpdesk}.",
     ),
     Language.ES: Words(
         title="Aviso sobre un correo que recibió",
@@ -108,12 +108,11 @@ WORDS: Mapping[Language, Words] = {
             "Bórrelo y avise a su propio departamento de informática.",
             "No use una nueva cuenta bancaria que venga en él. Llámenos a un número que ya tenga.",
         ),
-        ask="¿Preguntas? Consulte a {helpdesk}.",
+        ask="¿Preguntas? Contacto: {helpdesk}.",
         ask_outside="¿Preguntas? Llame a la persona que conoce en nuestra organización, a un número que ya tenga.",
         genuine=(
             "¿Es auténtico? {bot} es una aplicación que nuestro departamento de informática puso en Teams. Nunca pide "
-            "contraseñas ni códigos, y este mensaje no tiene enlaces. Si duda, pregunte a {helpdesk} por un número "
-            "que ya tenga."
+            "contraseñas ni códigos, y este mensaje no tiene enlaces. Si duda, llámenos a un número que ya tenga."
         ),
         genuine_outside=(
             "¿Es auténtico? Este mensaje no tiene enlaces ni adjuntos y no le pide nada. Si duda, llámenos a un "
@@ -127,12 +126,12 @@ WORDS: Mapping[Language, Words] = {
             "Nuestro equipo ya lo sabe y se pondrá en contacto. Ha hecho lo correcto y nadie se lo va a reprochar.",
             "Cambie ahora su contraseña como lo hace siempre, nunca desde un enlace de un correo.",
             "Rechace toda solicitud de acceso que no haya iniciado. Si se abrió un programa, no use el equipo.",
-            "Si es urgente, consulte a {helpdesk}.",
+            "Si es urgente: {helpdesk}.",
         ),
         after_no_click_title="Gracias",
-        after_no_click="No tiene que hacer nada más. Si luego ve que lo abrió, avise a {helpdesk}.",
+        after_no_click="No tiene que hacer nada más. Si luego ve que lo abrió, avísenos: {helpdesk}.",
         helpdesk="su soporte informático",
-        mail_answer="Si abrió un enlace o un adjunto, escribió algún dato o respondió, avise ahora a {helpdesk}.",
+        mail_answer="Si abrió un enlace o un adjunto, escribió algún dato o respondió, avísenos ahora: {helpdesk}.",
     ),
     Language.DE: Words(
         title="Warnung vor einer Mail, die Sie bekommen haben",
@@ -158,12 +157,12 @@ WORDS: Mapping[Language, Words] = {
             "Löschen Sie die Mail, und informieren Sie Ihre eigene IT-Abteilung.",
             "Nutzen Sie keine neue Bankverbindung daraus. Rufen Sie uns unter einer Nummer an, die Sie schon haben.",
         ),
-        ask="Fragen? Wenden Sie sich an: {helpdesk}.",
+        ask="Fragen? Ansprechpartner: {helpdesk}.",
         ask_outside="Fragen? Rufen Sie Ihre Ansprechperson bei uns unter einer Nummer an, die Sie schon haben.",
         genuine=(
             "Ist das echt? {bot} ist eine App, die unsere IT in Teams bereitgestellt hat. Sie fragt nie nach einem "
-            "Kennwort oder Code, und diese Nachricht enthält keine Links. Im Zweifel fragen Sie unter einer Nummer, "
-            "die Sie schon haben: {helpdesk}."
+            "Kennwort oder Code, und diese Nachricht enthält keine Links. Im Zweifel rufen Sie uns unter einer "
+            "Nummer an, die Sie schon haben."
         ),
         genuine_outside=(
             "Ist das echt? Diese Nachricht enthält keine Links und keine Anhänge und verlangt nichts von Ihnen. Im "
@@ -195,9 +194,9 @@ WORDS: Mapping[Language, Words] = {
             "avez reçu. Nous en sommes désolés. Le compte est bloqué."
         ),
         look_for="Comment le reconnaître",
-        subject="Objet semblable à",
-        sender="Expéditeur",
-        sent="Envoyé",
+        subject="Objet semblable à\u00a0",
+        sender="Expéditeur\u00a0",
+        sent="Envoyé\u00a0",
         do=(
             "N’ouvrez ni ses liens ni ses pièces jointes, et n’y répondez pas.",
             "Signalez-le dans Outlook, ou supprimez-le.",
@@ -208,12 +207,12 @@ WORDS: Mapping[Language, Words] = {
             "Supprimez-le et prévenez votre propre service informatique.",
             "N’utilisez pas de nouvelles coordonnées bancaires. Appelez-nous à un numéro que vous avez déjà.",
         ),
-        ask="Des questions ? Adressez-vous à {helpdesk}.",
+        ask="Des questions ? Contact : {helpdesk}.",
         ask_outside="Des questions ? Appelez votre contact chez nous à un numéro que vous avez déjà.",
         genuine=(
             "Est-ce authentique ? {bot} est une application que notre service informatique a mise dans Teams. Elle ne "
-            "demande jamais de mot de passe ni de code, et ce message n’a pas de lien. En cas de doute, demandez à "
-            "{helpdesk} à un numéro que vous avez déjà."
+            "demande jamais de mot de passe ni de code, et ce message n’a pas de lien. En cas de doute, appelez-nous "
+            "à un numéro que vous avez déjà."
         ),
         genuine_outside=(
             "Est-ce authentique ? Ce message n’a ni lien ni pièce jointe et ne vous demande rien. En cas de doute, "
@@ -227,12 +226,12 @@ WORDS: Mapping[Language, Words] = {
             "Notre équipe le sait maintenant et vous contactera. Vous avez bien fait, personne ne vous le reprochera.",
             "Changez votre mot de passe maintenant, comme d’habitude, jamais par un lien dans un courriel.",
             "Refusez toute connexion que vous n’avez pas lancée. Si un programme s’est ouvert, laissez l’ordinateur.",
-            "Si c’est urgent, adressez-vous à {helpdesk}.",
+            "Si c’est urgent : {helpdesk}.",
         ),
         after_no_click_title="Merci",
-        after_no_click="Rien d’autre à faire. Si vous constatez plus tard que vous l’avez ouvert, prévenez {helpdesk}.",
+        after_no_click="Rien d’autre à faire. Si vous l’avez quand même ouvert, dites-le-nous : {helpdesk}.",
         helpdesk="votre assistance informatique",
-        mail_answer="Si vous avez ouvert, saisi quelque chose ou répondu, prévenez maintenant {helpdesk}.",
+        mail_answer="Si vous avez ouvert, saisi quelque chose ou répondu, dites-le-nous maintenant : {helpdesk}.",
     ),
     Language.RU: Words(
         title="Предупреждение о письме, которое вы получили",
@@ -261,8 +260,8 @@ WORDS: Mapping[Language, Words] = {
         ask_outside="Есть вопросы? Позвоните тому, кого знаете у нас, по номеру, который у вас уже есть.",
         genuine=(
             "Подлинно ли это? {bot} — приложение, которое наш ИТ-отдел добавил в Teams. Оно никогда не спрашивает "
-            "пароли и коды, и в этом сообщении нет ссылок. Если сомневаетесь, спросите по номеру, который у вас уже "
-            "есть: {helpdesk}."
+            "пароли и коды, и в этом сообщении нет ссылок. Если сомневаетесь, позвоните нам по номеру, который "
+            "у вас уже есть."
         ),
         genuine_outside=(
             "Подлинно ли это? В этом сообщении нет ссылок и вложений, и оно ни о чём вас не просит. Если сомневаетесь, "

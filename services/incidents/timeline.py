@@ -43,6 +43,7 @@ class AuditTag(StrEnum):
     GATE_CHECKED = "gate:checked"
     GATE_WAIVED = "gate:waived"
     INCIDENT_CLOSED = "incident:closed"
+    INCIDENT_LINKED = "incident:linked"
     INCIDENT_OPENED = "incident:opened"
     INCIDENT_REOPENED = "incident:reopened"
     PHASE_OPENED = "phase:opened"

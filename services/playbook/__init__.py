@@ -19,6 +19,7 @@ from services.playbook import (
     disable_devices,
     disable_imap_everywhere,
     disable_mail_flow,
+    educate_users,
     enforce_mfa,
     identify,
     issue_access_pass,
@@ -48,6 +49,7 @@ from services.playbook import (
     unblock_sending,
     unlock_sign_in,
     update_signatures,
+    warn_colleagues,
     watch_for_return,
 )
 from services.playbook.step import Entry, Guided, HumanTask, Step
@@ -81,6 +83,7 @@ PLAYBOOK: tuple[Entry, ...] = (
     review_activity.STEP,
     assess_exposure.STEP,
     purge_phish.STEP,
+    warn_colleagues.GUIDED,
     disable_imap_everywhere.STEP,
     check_updates.STEP,
     check_firewall.STEP,
@@ -95,6 +98,7 @@ PLAYBOOK: tuple[Entry, ...] = (
     unblock_sending.STEP,
     watch_for_return.GUIDED,
     enforce_mfa.STEP,
+    educate_users.GUIDED,
     review_secure_score.STEP,
     recommend_licences.STEP,
 )

@@ -27,6 +27,7 @@ from cards.views import (
     RoleLine,
     WhoAmIView,
 )
+from tools.gallery.blast_samples import BLASTS, COMPOSERS, LESSONS, WARNINGS
 from tools.gallery.cast import BARE, LARGE_PERSON, LONG, LONG_NAME, OPENED, A, G, W, button, object_id
 from tools.gallery.incident_samples import APPROVALS, INCIDENTS, PLANS
 from tools.gallery.phase_samples import CLOSINGS, LISTS_OF_TASKS, PHASES, TASKS
@@ -138,6 +139,7 @@ PROBLEMS = {
 }
 NOTICES = {
     "smallest": NoticeView("Noted", "Nothing else to do."),
+    "offer": NoticeView("Lee Gu clicked it", "They were told what to do.", A, button("Open incident", "warn.linked")),
     "good": NoticeView("Incident closed", "IR-0007 is closed. Its report is kept.", G),
     "largest": NoticeView(LONG * 5, LONG * 20, A),
 }
@@ -160,6 +162,10 @@ def _samples() -> tuple[Sample, ...]:
         *(Sample("task_card", n, partial(cards.task_card, v)) for n, v in TASKS.items()),
         *(Sample("tasks_card", n, partial(cards.tasks_card, v)) for n, v in LISTS_OF_TASKS.items()),
         *(Sample("closing_card", n, partial(cards.closing_card, v)) for n, v in CLOSINGS.items()),
+        *(Sample("composer_card", n, partial(cards.composer_card, v)) for n, v in COMPOSERS.items()),
+        *(Sample("blast_card", n, partial(cards.blast_card, v)) for n, v in BLASTS.items()),
+        *(Sample("lesson_card", n, partial(cards.lesson_card, v)) for n, v in LESSONS.items()),
+        *(Sample("warning_card", n, partial(cards.warning_card, v)) for n, v in WARNINGS.items()),
         *(Sample("plan_card", n, partial(cards.plan_card, v)) for n, v in PLANS.items()),
         *(Sample("verdict_card", n, partial(cards.verdict_card, v)) for n, v in VERDICTS.items()),
         *(Sample("choice_card", n, partial(cards.choice_card, v)) for n, v in CHOICES.items()),

@@ -175,6 +175,7 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     AuditTag.GATE_CHECKED: _plain("The gate was checked."),
     AuditTag.GATE_WAIVED: _waived,
     AuditTag.INCIDENT_CLOSED: _plain("Incident closed."),
+    AuditTag.INCIDENT_LINKED: lambda data: f"Belongs together with {data.get('incident') or 'another incident'}.",
     AuditTag.INCIDENT_OPENED: _opened,
     AuditTag.INCIDENT_REOPENED: _plain("Incident opened again."),
     AuditTag.PASS_SHOWN: _plain("A Temporary Access Pass was shown once."),
