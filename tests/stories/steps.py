@@ -30,6 +30,21 @@ async def lock(bench: Bench, account: str, by: str = "alex") -> Shown:
     return await bench.until_card(LOCKED, by=by, where="thread")
 
 
+async def decide(bench: Bench, title: str) -> None:
+    """The asker confirms, or a second person approves: whichever the rule asks for."""
+
+    async def waiting() -> str | None:
+        for button, by, where in ((title, "alex", "thread"), ("Approve", "adele", "personal")):
+            for shown in bench.cards(by=by, where=where)[:2]:
+                if button in shown.buttons:
+                    return button
+        return None
+
+    button = await bench.until(waiting, 60.0, f"a question that {title!r} or Approve answers")
+    by, where = ("alex", "thread") if button == title else ("adele", "personal")
+    await bench.click(button, by=by, where=where)
+
+
 def is_locked(user: User) -> bool:
     """Whether the tenant itself shows the account as locked: blocked, no session, another password."""
     return not user.enabled and not user.active_sessions() and user.password.version > 1

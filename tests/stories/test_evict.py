@@ -14,7 +14,7 @@ from simulator.exchange import exchange_of
 from simulator.exchange.state import Mailbox
 from simulator.stories import STORIES, evicted, harmed
 from simulator.stories.story import Story
-from tests.stories.steps import open_incident
+from tests.stories.steps import decide, open_incident
 
 _PATIENCE_SECONDS = 60.0
 _OURS = {
@@ -44,7 +44,7 @@ async def test_what_the_intruder_left_goes_and_the_undo_puts_it_back(story_id: s
         await bench.click("Remove what they left…", by="alex", where="thread")
         await bench.until_button("Remove what is ticked…", by="alex", where="thread")
         await bench.click("Remove what is ticked…", by="alex", where="thread")
-        await _decide(bench, "Remove now")
+        await decide(bench, "Remove now")
         await bench.until(
             lambda: not ours & set(evicted(story, bench.sim.world)), _PATIENCE_SECONDS, "the end of the eviction"
         )
@@ -54,7 +54,7 @@ async def test_what_the_intruder_left_goes_and_the_undo_puts_it_back(story_id: s
         await bench.click("Undo…", by="alex", where="thread")
         await bench.until_button("Undo what is ticked…", by="alex", where="thread")
         await bench.click("Undo what is ticked…", by="alex", where="thread")
-        await _decide(bench, "Undo now")
+        await decide(bench, "Undo now")
         await bench.until(
             lambda: _picture(bench, story) == before or None, _PATIENCE_SECONDS, "the mailbox as it was before"
         )
@@ -80,22 +80,7 @@ async def _plan(bench: Bench) -> list[str]:
 async def _lock(bench: Bench, account: str) -> None:
     await open_incident(bench, account)
     await bench.click("Lock account…", by="alex", where="thread")
-    await _decide(bench, "Lock now")
-
-
-async def _decide(bench: Bench, title: str) -> None:
-    """The asker confirms, or a second person approves: whichever the rule asks for."""
-
-    async def waiting() -> str | None:
-        for button, by, where in ((title, "alex", "thread"), ("Approve", "adele", "personal")):
-            for shown in bench.cards(by=by, where=where)[:2]:
-                if button in shown.buttons:
-                    return button
-        return None
-
-    button = await bench.until(waiting, _PATIENCE_SECONDS, f"a question that {title!r} or Approve answers")
-    by, where = ("alex", "thread") if button == title else ("adele", "personal")
-    await bench.click(button, by=by, where=where)
+    await decide(bench, "Lock now")
 
 
 def _picture(bench: Bench, story: Story) -> str:

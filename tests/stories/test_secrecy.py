@@ -71,7 +71,8 @@ def _evidence(data: Path) -> dict[str, bytes]:
     return {f"evidence {number}": vault.unpack(body) for number, body in enumerate(bodies)}
 
 
-def _found(secrets: dict[str, str], places: dict[str, bytes]) -> list[str]:
+def found(secrets: dict[str, str], places: dict[str, bytes]) -> list[str]:
+    """Where which of them is written, in whatever form."""
     return [
         f"{name} in {place}"
         for name, secret in secrets.items()
@@ -123,9 +124,9 @@ async def test_no_secret_is_anywhere() -> None:
             "client secret": world.app_secret,
         }
         # The search is worth something only where it can find: what must be there is found in every kind of place.
-        known = _found({"name": "Megan Bowen"}, places)
+        known = found({"name": "Megan Bowen"}, places)
         for part in ("irbot.sqlite", "post ", "answer ", "evidence "):
             assert any(part in place for place in known), part
         assert any("engine.sqlite" in place for place in places)
         assert b"DEBUG" in places["bot.log"]
-        assert _found(secrets, places) == []
+        assert found(secrets, places) == []
