@@ -105,10 +105,13 @@ async def test_only_who_may_read_incidents_gets_it(desk: DialogDesk) -> None:
 
 
 async def test_it_stands_out_only_where_nothing_else_is_to_be_done(desk: DialogDesk) -> None:
-    await desk.bench.locked()
     await _round(desk, "one")
     (styled,) = [b.title for b in await _buttons(desk, *Permission) if b.style is ButtonStyle.POSITIVE]
     assert styled == "What happened?"
+    await desk.bench.locked()
+    await _round(desk, "one")
+    (styled,) = [b.title for b in await _buttons(desk, *Permission) if b.style is ButtonStyle.POSITIVE]
+    assert styled == "Inform people"
     await _round(desk, "one", plans={"remove-inbox-rules": Plan((Change("a", "Rule “.”", "On", "Removed"),))})
     (styled,) = [b.title for b in await _buttons(desk, *Permission) if b.style is ButtonStyle.POSITIVE]
     assert styled == "Remove what they left…"
