@@ -33,6 +33,7 @@ class PostKind(StrEnum):
     CLOSING = "closing"
     GATE = "gate"
     HEADLINE = "headline"
+    PARTNERS = "partners"
     PHASE = "phase"
     REPLY = "reply"
     STEP_PLAN = "step-plan"

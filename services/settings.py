@@ -155,6 +155,8 @@ class Settings(BaseSettings):
 
     # Mail to the outside, and to partners
     mail_from: str = ""  # the mailbox that IRBot sends from: object id or address; empty: IRBot sends no mail
+    partners_file: Path | None = None  # TOML with the contacts: provider, insurer, lawyers, bank
+    webhook_hosts: Names = ()  # the hosts that partners' webhooks may be on
 
     # Warnings and lessons
     helpdesk: str = Field(default="", max_length=80)  # whom people ask, as they know it: "the helpdesk, extension 4000"

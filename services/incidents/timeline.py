@@ -46,6 +46,8 @@ class AuditTag(StrEnum):
     INCIDENT_LINKED = "incident:linked"
     INCIDENT_OPENED = "incident:opened"
     INCIDENT_REOPENED = "incident:reopened"
+    PARTNER_ANSWERED = "partner:answered"
+    PARTNER_TOLD = "partner:told"
     PHASE_OPENED = "phase:opened"
     PLAN_ASKED = "plan:asked"
     PASS_SHOWN = "pass:shown"  # noqa: S105  # the name of an event
