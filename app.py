@@ -25,12 +25,13 @@ from bot.files import FileUploads
 from bot.mass import MassMessenger
 from bot.messenger import Messenger
 from dialogs import tasks
-from dialogs.commands import incident_number
+from dialogs.commands import COMMANDS, incident_number
 from dialogs.courier import PersonalCourier
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
 from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message, Reading
 from dialogs.turns import JOB, Turns
+from manifest import Environment, Unfit, pack
 from services import logs
 from services.access import Access
 from services.approvals import Approvals, RuleBook
@@ -412,6 +413,30 @@ def grant(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def package(chosen: argparse.Namespace) -> int:
+    """Builds the Teams app's zip for your environment; refuses while something is missing."""
+    environment = Environment(
+        app_id=chosen.app_id,
+        host=chosen.host,
+        company=chosen.company,
+        website_url=chosen.website,
+        privacy_url=chosen.privacy,
+        terms_url=chosen.terms,
+        name=chosen.name,
+        version=chosen.version,
+    )
+    try:
+        pack(environment, [(row.name, row.summary) for row in COMMANDS], chosen.out)
+    except Unfit as error:
+        return _complain("The app was not packed:\n" + "\n".join(f"- {problem}" for problem in error.problems))
+    except FileExistsError:
+        return _complain(f"The app was not packed: {chosen.out} is there already.")
+    except OSError as error:
+        return _complain(f"The app was not packed: {error.strerror or error}.")
+    _say(f"{chosen.out}: upload it in the Teams admin centre, under Manage apps.")
+    return 0
+
+
 def report(chosen: argparse.Namespace) -> int:
     """Makes the report of an incident, or checks one; 1 when something was changed."""
     return _report_verify(chosen) if chosen.action == "verify" else _report_make(chosen)
@@ -529,6 +554,16 @@ def main(arguments: list[str] | None = None) -> int:
     rights.add_argument("--profile", choices=[each.value for each in Profile], default=Profile.EVERYTHING.value)
     rights.add_argument("--shell", choices=[each.value for each in Shell], default=Shell.POWERSHELL.value)
     rights.add_argument("--app-id", required=True, help="the application (client) id of IRBot's app registration")
+    zipped = commands.add_parser("pack", help=(package.__doc__ or "").partition("\n")[0])
+    zipped.add_argument("--app-id", required=True, help="the application (client) id of IRBot's app registration")
+    zipped.add_argument("--host", required=True, help="where Teams reaches the bot: bot.contoso.com")
+    zipped.add_argument("--company", required=True, help="who runs it, as shown in Teams")
+    zipped.add_argument("--website", required=True, metavar="URL", help="where people find help")
+    zipped.add_argument("--privacy", required=True, metavar="URL", help="your privacy page")
+    zipped.add_argument("--terms", required=True, metavar="URL", help="your terms of use")
+    zipped.add_argument("--name", default="IRBot", help="another one for a test environment")
+    zipped.add_argument("--version", default="1.0.0", help="higher each time that you upload it anew")
+    zipped.add_argument("--out", type=Path, required=True, metavar="FILE", help="the zip to write")
     chosen = parser.parse_args(arguments)
     table: dict[str, Callable[[argparse.Namespace], int]] = {
         "bench": bench,
@@ -536,6 +571,7 @@ def main(arguments: list[str] | None = None) -> int:
         "doctor": doctor,
         "drill": lambda _: drill(),
         "grant": grant,
+        "pack": package,
         "report": report,
         "run": lambda _: run(),
         "score": score,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message
+from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message, Reading
 
 
 class Handler(Protocol):
@@ -20,6 +20,10 @@ class Handler(Protocol):
 
     async def on_file_answer(self, answer: FileAnswer) -> None:
         """Somebody took or declined a file that was offered to them."""
+        ...
+
+    async def on_reading(self, reading: Reading) -> None:
+        """Somebody has read what the bot wrote to them."""
         ...
 
     async def on_arrival(self, arrival: Arrival) -> None:

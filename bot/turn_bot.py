@@ -21,7 +21,7 @@ from bot.handler import Handler
 from bot.identity import actor_of, object_id_of
 from bot.mentions import read_text
 from bot.rejections import Rejected
-from dialogs.turn import Answer, Arrival, CardAnswer, Message
+from dialogs.turn import Answer, Arrival, CardAnswer, Message, Reading
 from services import logs
 from services.channel import Actor, Conversation, ConversationKind
 from services.errors import BadInput
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 ADAPTIVE_CARD = "application/vnd.microsoft.card.adaptive"
 PLAIN_MESSAGE = "application/vnd.microsoft.activity.message"
+READ_RECEIPT = "application/vnd.microsoft.readReceipt"
 ERROR = "application/vnd.microsoft.error"
 
 
@@ -112,6 +113,21 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
         with logs.bound(actor=actor.object_id):
             await self._handler.on_file_answer(answer)
         return _invoke(HTTPStatus.OK, PLAIN_MESSAGE, "")
+
+    async def on_event_activity(self, turn_context: TurnContext) -> None:
+        """Tells of a read receipt of a personal chat; no other event means anything to us."""
+        activity = turn_context.activity
+        conversation = await self.admit(activity)
+        value = activity.value
+        last_read = value.get("lastReadMessageId") if isinstance(value, dict) else None
+        if activity.name != READ_RECEIPT or conversation.kind is not ConversationKind.PERSONAL:
+            logger.info("an event that is not handled")
+            return
+        if not isinstance(last_read, str) or not (last_read.isascii() and last_read.isdecimal()):
+            raise Rejected(400, "bad-read-receipt")
+        actor = _actor(activity)
+        with logs.bound(actor=actor.object_id):
+            await self._handler.on_reading(Reading(actor, conversation, last_read))
 
     async def on_conversation_update_activity(self, turn_context: TurnContext) -> None:
         """Tells of an arrival: the bot was added, or a person's own chat with it was opened."""

@@ -62,6 +62,15 @@ class Arrival:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A person has read their chat with the bot up to a message; Teams tells where the manifest asks for it."""
+
+    actor: Actor
+    conversation: Conversation
+    last_read: str
+
+
+@dataclass(frozen=True)
 class FileAnswer:
     """A person's answer to the offer of a file. `upload` is where Teams wants it, None for a no.
 

@@ -27,6 +27,8 @@ BESIDE_THE_STEPS: Mapping[str, str] = {
     "messages.reports": "mail of ours that could not be delivered",
     "messages.send": "mail from the organisation's own mailbox",
     "messages.sent_marks": "whether a mail has left before it is tried again",
+    "teams_apps.catalogue_id": "IRBot's own app in Teams, for people who get a message and do not have it yet",
+    "teams_apps.install": "IRBot's own app in Teams, for people who get a message and do not have it yet",
 }
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot import Messenger, Patience, install
-from dialogs.turn import Answer, Arrival, Click, Message, TextAnswer
+from dialogs.turn import Answer, Arrival, Click, Message, Reading, TextAnswer
 from tests.bot.channel_double import ChannelDouble, TokensDouble, serve
 
 
@@ -22,6 +22,7 @@ class HandlerDouble:
     messages: list[Message] = field(default_factory=list)
     clicks: list[Click] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
     answer: Answer | Exception = field(default_factory=lambda: TextAnswer("Done."))
     hold: Any = None  # awaited before every answer
     fail: Exception | None = None
@@ -41,6 +42,10 @@ class HandlerDouble:
         self.arrivals.append(arrival)
         await self._pause()
 
+    async def on_reading(self, reading: Reading) -> None:
+        self.readings.append(reading)
+        await self._pause()
+
     async def _pause(self) -> None:
         if self.hold is not None:
             await self.hold.wait()
@@ -49,7 +54,7 @@ class HandlerDouble:
 
     @property
     def told(self) -> int:
-        return len(self.messages) + len(self.clicks) + len(self.arrivals)
+        return len(self.messages) + len(self.clicks) + len(self.arrivals) + len(self.readings)
 
 
 @dataclass

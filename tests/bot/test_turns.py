@@ -224,3 +224,34 @@ async def test_one_slow_turn_does_not_hold_up_the_others(bench: Bench) -> None:
     assert not slow.done()
     gate.set()
     assert (await slow)[0] == 200
+
+
+# Read receipts --------------------------------------------------------------------------------------------------------
+
+
+def _receipt(bench: Bench, **changes: Any) -> dict[str, Any]:
+    event = {"type": "event", "name": "application/vnd.microsoft.readReceipt", "conversation": PERSONAL}
+    return bench.channel.activity() | event | {"value": {"lastReadMessageId": "1700000000001"}} | changes
+
+
+async def test_a_read_receipt_is_passed_on_by_who_read_it(bench: Bench) -> None:
+    assert (await bench.post(_receipt(bench)))[0] == 200
+    [reading] = bench.handler.readings
+    assert (reading.actor.object_id, reading.last_read) == (ALEX, "1700000000001")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"value": None}, 400),
+        ({"value": {"lastReadMessageId": 7}}, 400),
+        ({"value": {"lastReadMessageId": "1; drop"}}, 400),
+        ({"name": "application/vnd.microsoft.meetingStart"}, 200),
+        ({"conversation": {"id": "19:chat", "conversationType": "groupChat"}}, 200),
+    ],
+)
+async def test_another_event_or_a_broken_receipt_means_nothing(
+    bench: Bench, changes: dict[str, Any], status: int
+) -> None:
+    assert (await bench.post(_receipt(bench, **changes)))[0] == status
+    assert bench.handler.told == 0
