@@ -29,6 +29,7 @@ MAX_NAME = 120
 MAX_DETAIL = 160
 MAX_WORD = 120
 MAX_MARKS = 3
+_LARGE_CODE = 16  # characters that still fit a phone at the largest size
 LIST_LIMITS = (40, 30, 22, 16, 12, 9, 7, 5, 4, 3, 2, 1)
 
 COLOURS = {Tone.ATTENTION: "attention", Tone.GOOD: "good", Tone.NEUTRAL: "default", Tone.WARNING: "warning"}
@@ -211,7 +212,8 @@ def badge(
 
 def exactly(code: str) -> Element:
     """A code to be typed as it stands. A run of text knows no Markdown, so that no character of it is replaced."""
-    run: Element = {"type": "TextRun", "text": code, "size": "extraLarge", "weight": "bolder", "fontType": "monospace"}
+    size = "extraLarge" if len(code) <= _LARGE_CODE else "default"
+    run: Element = {"type": "TextRun", "text": code, "size": size, "weight": "bolder", "fontType": "monospace"}
     return {"type": "RichTextBlock", "spacing": "medium", "inlines": [run]}
 
 

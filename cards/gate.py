@@ -21,7 +21,7 @@ from cards.elements import (
     when,
 )
 from cards.parts import SEPARATOR, person, separated, warnings
-from cards.views import GateLineView, GateView, Tone
+from cards.views import GateLine, GateView, Tone
 
 _LOOKS: dict[str, tuple[str, str, Tone]] = {
     "green": ("✓", "Green", Tone.GOOD),
@@ -62,7 +62,7 @@ def _draw(view: GateView, limit: int) -> Card:
     return card(body, says=spoken(f"The gate of {view.incident_number}: {count}.", view.next_step), wide=True)
 
 
-def _line(line: GateLineView, detail: int) -> Element:
+def _line(line: GateLine, detail: int) -> Element:
     symbol, word, tone = _LOOKS.get(line.state, ("?", line.state, Tone.WARNING))
     rows = [badge(symbol, word, tone, about=line.title, bold=line.state != "green")]
     if line.reason:

@@ -443,7 +443,7 @@ class ClosingView:
 
 
 @dataclass(frozen=True)
-class GateLineView:
+class GateLine:
     """One line of the gate. `state` is "green", "shut" or "waived"; `key` is what an input names it by."""
 
     key: str
@@ -461,7 +461,7 @@ class GateView:
 
     incident_number: str
     subject: PersonLine
-    lines: tuple[GateLineView, ...]
+    lines: tuple[GateLine, ...]
     next_step: str
     tone: Tone
     looking: bool = False
@@ -520,4 +520,60 @@ class AlarmView:
     tone: Tone
     unread: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class PartnerLine:
+    """One partner: what they are to us, how to reach them, and how telling them stands."""
+
+    name: str
+    kind: str  # "Provider (MSP)"
+    state: str  # a word: "Ready", "Told", "Answered"
+    tone: Tone
+    phone: str = ""
+    details: tuple[str, ...] = ()  # what became of the mail and of the webhook
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry to choose. `value` is what comes back."""
+
+    value: str
+    title: str
+
+
+@dataclass(frozen=True)
+class RecallBox:
+    """The bank recall: how long it is likely to help, and whether somebody has called."""
+
+    left: str
+    until: datetime | None
+    done_by: str | None = None
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PartnersView:
+    """Telling the partners: what they would get, whom to choose, and who answered."""
+
+    incident_number: str
+    subject: PersonLine
+    lines: tuple[PartnerLine, ...]
+    how_to: str = ""  # how contacts are configured, where there are none
+    recall: RecallBox | None = None
+    preview_subject: str = ""
+    preview: tuple[str, ...] = ()  # the paragraphs of the text, exactly as it is sent
+    prepared_by: str = ""
+    prepared_at: datetime | None = None
+    send_input: str = ""
+    to_send: tuple[Choice, ...] = ()
+    send_buttons: tuple[Button, ...] = ()
+    who_input: str = ""
+    name_input: str = ""
+    who_answered: tuple[Choice, ...] = ()
+    answer_buttons: tuple[Button, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    closed: bool = False
     notice: str | None = None

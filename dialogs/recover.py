@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cards import gate_card
-from cards.views import Button, ButtonStyle, GateLineView, GateView, Tone
+from cards.views import Button, ButtonStyle, GateLine, GateView, Tone
 from dialogs import phases
 from dialogs.evict import asked, plan_of_items, ticked
 from dialogs.parts import Parts
@@ -169,9 +169,9 @@ def _next(
     return "Everything is green or waived. A responder who waived nothing asks for the account.", Tone.GOOD
 
 
-def _line(line: Line) -> GateLineView:
+def _line(line: Line) -> GateLine:
     waiver = line.waiver
-    return GateLineView(
+    return GateLine(
         key=line.key,
         title=line.title,
         state=line.state.value,

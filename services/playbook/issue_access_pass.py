@@ -109,6 +109,8 @@ STEP = Step(
     changes=("authentication/temporaryAccessPassMethods",),
     needs=(
         "Policy.Read.All",
+        "User.Read.All",
+        "GroupMember.Read.All",
         "UserAuthenticationMethod.Read.All",
         "UserAuthenticationMethod.ReadWrite.All",
     ),

@@ -158,7 +158,7 @@ def news_in(known: Picture, now: Picture) -> tuple[News, ...]:
     """What `now` shows that `known` did not, worst first."""
     found: list[News] = []
     if now.enabled and not known.enabled and not now.given_back:
-        title = "Sign-in is allowed again, and IRBot did not allow it. A directory sync may have"
+        title = "Sign-in is allowed again, and not by IRBot: perhaps by a directory sync"
         found.append(News(title, Severity.ALARM, Remedy.LOCK))
     for area in AREAS:
         before = {(thing.key, thing.mark) for thing in known.things.get(area.key, ())}

@@ -256,7 +256,7 @@ BLASTS: dict[str, BlastView] = {
         departments=tuple(DepartmentLine(LONG_NAME, 99_999, 9_999) for _ in range(30)),
         departments_done=LONG,
         problems=(LONG * 3,) * 10,
-        buttons=tuple(button(LONG, "blast.pause") for _ in range(6)),
+        buttons=tuple(button(LONG, "blast.pause") for _ in range(5)),
         notice=LONG,
     ),
 }

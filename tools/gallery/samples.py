@@ -31,6 +31,7 @@ from tools.gallery.blast_samples import BLASTS, COMPOSERS, LESSONS, WARNINGS
 from tools.gallery.cast import BARE, LARGE_PERSON, LONG, LONG_NAME, OPENED, A, G, W, button, object_id
 from tools.gallery.incident_samples import APPROVALS, INCIDENTS, PLANS
 from tools.gallery.phase_samples import CLOSINGS, LISTS_OF_TASKS, PHASES, TASKS
+from tools.gallery.recover_samples import ALARMS, GATES, PASSES, WATCHES
 from tools.gallery.verdict_samples import VERDICTS
 
 
@@ -166,6 +167,10 @@ def _samples() -> tuple[Sample, ...]:
         *(Sample("blast_card", n, partial(cards.blast_card, v)) for n, v in BLASTS.items()),
         *(Sample("lesson_card", n, partial(cards.lesson_card, v)) for n, v in LESSONS.items()),
         *(Sample("warning_card", n, partial(cards.warning_card, v)) for n, v in WARNINGS.items()),
+        *(Sample("gate_card", n, partial(cards.gate_card, v)) for n, v in GATES.items()),
+        *(Sample("access_pass_card", n, partial(cards.access_pass_card, v)) for n, v in PASSES.items()),
+        *(Sample("watch_card", n, partial(cards.watch_card, v)) for n, v in WATCHES.items()),
+        *(Sample("alarm_card", n, partial(cards.alarm_card, v)) for n, v in ALARMS.items()),
         *(Sample("plan_card", n, partial(cards.plan_card, v)) for n, v in PLANS.items()),
         *(Sample("verdict_card", n, partial(cards.verdict_card, v)) for n, v in VERDICTS.items()),
         *(Sample("choice_card", n, partial(cards.choice_card, v)) for n, v in CHOICES.items()),
