@@ -538,6 +538,7 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     "missing-user": Explanation("Who?", "I need to know which account.", _WRITE_ONE),
     "no-words-to-send": Explanation("Nothing to send", "The message has no English text.", "Write one first."),
     "nobody-to-send-to": Explanation("Nobody", "There is nobody on the list.", "Choose other people."),
+    "no-name": Explanation("Who was it?", "There is no name in it.", "Write who answered, then press again."),
     "no-user": Explanation("Who?", "I need to know which account.", _WRITE_ONE),
     "not-a-user": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),
     "not-an-account": Explanation("Not an account", "That does not look like an account.", _WRITE_ONE),

@@ -30,6 +30,8 @@ ACCOUNT_FIELDS = (
     "assignedLicenses",
     "isManagementRestricted",
     "usageLocation",
+    "otherMails",
+    "mobilePhone",
 )
 
 # Roles whose holders can do no harm to others. Every other role, custom ones included, counts as privileged.
@@ -68,6 +70,8 @@ class Account:
     on_premises_sid: str | None = None
     preferred_language: str | None = None  # read for audiences only
     usage_location: str | None = None  # the country, without which no licence can be given
+    other_mails: tuple[str, ...] = ()
+    mobile_phone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,8 @@ def account_from(entry: Mapping[str, Any]) -> Account:
         on_premises_sid=text(entry, "onPremisesSecurityIdentifier") or None,
         preferred_language=text(entry, "preferredLanguage") or None,
         usage_location=text(entry, "usageLocation") or None,
+        other_mails=texts(entry, "otherMails"),
+        mobile_phone=text(entry, "mobilePhone") or None,
     )
 
 

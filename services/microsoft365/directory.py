@@ -51,6 +51,20 @@ _SET_PASSWORD = Operation(
     roles=_ADMINISTRATORS,
     containment=True,
 )
+_SET_OTHER_MAILS = Operation(
+    "set-other-mails",
+    ("User-Mail.ReadWrite.All",),
+    effect=Effect.REPEATABLE,
+    roles=_ADMINISTRATORS,
+    containment=True,
+)
+_SET_MOBILE_PHONE = Operation(
+    "set-mobile-phone",
+    ("User-Phone.ReadWrite.All",),
+    effect=Effect.REPEATABLE,
+    roles=_ADMINISTRATORS,
+    containment=True,
+)
 _CHECK_GROUPS = Operation("check-member-groups", ("User.Read.All", "GroupMember.Read.All"))
 _GROUP_MEMBERS = Operation("group-members", ("GroupMember.Read.All",), beside=("User.Read.All",))
 _GROUPS_OF_ACCOUNT = Operation("groups-of-account", ("User.Read.All", "GroupMember.Read.All"))
@@ -71,6 +85,8 @@ NEEDS: Needs = {
     "allow_sign_in": permissions_of(_SET_ENABLED),
     "revoke_sessions": permissions_of(_REVOKE_SESSIONS),
     "set_password": permissions_of(_SET_PASSWORD),
+    "set_other_mails": permissions_of(_SET_OTHER_MAILS),
+    "set_mobile_phone": permissions_of(_SET_MOBILE_PHONE),
     "groups_of": permissions_of(_CHECK_GROUPS),
     "people_in": permissions_of(_GROUP_MEMBERS),
     "app_roles_of": permissions_of(_OWN_APP, _CHECK_GROUPS),
@@ -184,6 +200,22 @@ class Directory:
         """
         profile = {"password": password.reveal(), "forceChangePasswordNextSignIn": change_at_next_sign_in}
         await self._patch(_SET_PASSWORD, object_id, {"passwordProfile": profile})
+
+    async def set_other_mails(self, object_id: str, mails: Sequence[str]) -> None:
+        """Replaces the other mail addresses, which password resets can use.
+
+        PATCH /users/{id} otherMails; User-Mail.ReadWrite.All, and an Entra role where the account is an
+        administrator's; safe to repeat. Raises OnPremises where the account is mastered there.
+        """
+        await self._patch(_SET_OTHER_MAILS, object_id, {"otherMails": list(mails)})
+
+    async def set_mobile_phone(self, object_id: str, phone: str | None) -> None:
+        """Replaces the mobile phone number, or takes it away.
+
+        PATCH /users/{id} mobilePhone; User-Phone.ReadWrite.All, and an Entra role where the account is an
+        administrator's; safe to repeat. Raises OnPremises where the account is mastered there.
+        """
+        await self._patch(_SET_MOBILE_PHONE, object_id, {"mobilePhone": phone})
 
     async def groups_of(self, object_id: str, group_ids: Iterable[str]) -> frozenset[str]:
         """Which of these groups the account is in, directly or through other groups.

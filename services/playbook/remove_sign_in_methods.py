@@ -8,9 +8,15 @@ from services.access import Permission
 from services.errors import Conflict, Gone, IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.sign_in_methods import ALTERNATE_MOBILE, SignInMethod
+from services.playbook.gaps import gap
 from services.playbook.step import Change, Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
+from services.together import together
 
 REGISTERED, REMOVED = "Registered", "Removed"
+_APP_PASSWORDS = (
+    "App passwords may exist, and Microsoft lets no program list or remove them. Delete them by hand: Entra admin "
+    "center, Users, Per-user MFA, choose the account, Delete app passwords."
+)
 
 _KINDS: Mapping[str, str] = {
     "emailAuthenticationMethod": "Recovery e-mail address",
@@ -33,13 +39,25 @@ async def plan(ctx: Context) -> Plan:
 
     Which one is the default cannot be read. It refuses to go before the others; the runner tries it again after them.
     """
-    methods = [each for each in await ctx.m365.sign_in_methods.list(ctx.subject.object_id) if not each.is_password]
+    listed, unread = await together(ctx.m365.sign_in_methods.list(ctx.subject.object_id), _app_passwords(ctx))
+    methods = [each for each in listed if not each.is_password]
+    if not methods and unread:
+        return Plan(settled=Outcome(State.NOT_EVALUATED, f"No sign-in method is registered. {' '.join(unread)}"))
     if not methods:
         reason = "Nothing to remove. No sign-in method is registered"
         reason += " here; the guest's own ones belong to their home organisation." if ctx.subject.guest else "."
         return Plan(settled=Outcome(State.ALREADY_SO, reason))
     methods.sort(key=lambda each: (each.id != ALTERNATE_MOBILE, not _is_fresh(ctx, each), each.kind, each.id))
-    return Plan(changes=tuple(_change(ctx, each) for each in methods))
+    return Plan(changes=tuple(_change(ctx, each) for each in methods), unread=unread)
+
+
+async def _app_passwords(ctx: Context) -> tuple[str, ...]:
+    """What to do about app passwords, which nobody can list. There are none without per-user MFA."""
+    try:
+        state = await ctx.m365.sign_in_methods.per_user_mfa(ctx.subject.object_id)
+    except IRBotError as error:
+        return (gap("Whether there can be app passwords was not read.", error).words,)
+    return (_APP_PASSWORDS,) if state in ("enabled", "enforced") else ()
 
 
 def _is_fresh(ctx: Context, method: SignInMethod) -> bool:
@@ -62,7 +80,12 @@ def _change(ctx: Context, method: SignInMethod) -> Change:
 
 
 async def apply(ctx: Context, change: Change) -> None:
-    """Removes one method; what is gone is done. Raises Conflict for what cannot go yet."""
+    """Removes one method; what is gone is done. Raises Conflict for what cannot go yet.
+
+    Whoever can still sign in would register the next one, so sign-in is blocked first.
+    """
+    if ctx.account.account_enabled:
+        raise Conflict(reason="sign-in-not-blocked")
     data = change.data
     method = SignInMethod(data["id"], data["kind"], data["label"], None)
     try:
@@ -78,7 +101,11 @@ async def verify(ctx: Context, change: Change) -> bool:
 
 
 def explain(ctx: Context, error: IRBotError) -> Outcome | None:
-    """The default method stays while another one was left out."""
+    """The default method stays while another one was left out, and all of them while somebody can sign in."""
+    if isinstance(error, Conflict) and error.data.get("reason") == "sign-in-not-blocked":
+        return Outcome(
+            State.REFUSED, "Block sign-in first. Whoever can sign in would register the next method. Then ask again."
+        )
     if isinstance(error, Conflict) and error.data.get("reason") == "default-sign-in-method":
         return Outcome(
             State.FAILED, "This is the default method, and another one is still there. Remove that one with it."
@@ -92,9 +119,9 @@ STEP = Step(
     phase=Phase.EVICT,
     title="Remove sign-in methods",
     why="A phone or app that the intruder registered would let them in again.",
-    reads=("authentication/methods",),
+    reads=("authentication/methods", "authentication/requirements"),
     changes=("authentication/methods",),
-    needs=("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"),
+    needs=("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All", "Policy.Read.All"),
     may_run=Permission.ACCOUNT_CONTAIN,
     risk=Risk.DESTRUCTIVE,
     approval=Rule.SECOND_PERSON,

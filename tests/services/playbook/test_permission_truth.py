@@ -35,6 +35,7 @@ from simulator.exchange.cmdlets.inbox_rules import new_sweep_rule
 from simulator.exchange.defaults import new_outbound_connector
 from simulator.exchange.state import Folder, FolderPermission, Mailbox, Permission
 from simulator.server import Simulator
+from tests.services.playbook.open_past import taken_away
 from tests.services.playbook.tenancy import lists, unpaced
 
 BESIDE = frozenset(beside_the_steps())
@@ -122,7 +123,8 @@ class Tenant:
 
     def context(self, subject: Subject, account: Account) -> Context:
         since = self.now - timedelta(days=self.settings.look_back_days)
-        return Context(self.m365, self.settings, subject, account, self.now, since, self.now, bulk=self.bulk)
+        past = taken_away(self.sim.world)
+        return Context(self.m365, self.settings, subject, account, self.now, since, self.now, bulk=self.bulk, past=past)
 
 
 @asynccontextmanager
@@ -221,7 +223,7 @@ def _furnish_mail_flow(sim: Simulator) -> None:
 
 async def end_of(step: Step, ctx: Context) -> End:
     """Lets a step do all that it can; the runner words its refusals in the same way. Evictions follow a lock."""
-    if step.phase is Phase.EVICT:
+    if step.phase is Phase.EVICT or step.id == "unlock-sign-in":
         ctx = replace(ctx, account=replace(ctx.account, account_enabled=False))
     try:
         plan = await step.plan(ctx)

@@ -27,6 +27,7 @@ from simulator.journal import Entry
 from simulator.permissions import KNOWN
 from simulator.server import Simulator
 from tests.graph_contract import BEYOND
+from tests.services.playbook.open_past import OpenPast
 from tests.services.playbook.tenancy import lists, unpaced
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -143,7 +144,7 @@ async def _context(home: Home, object_id: str) -> Context:
     subject, account = await recognise(home.m365, home.settings, object_id)
     now = datetime.now(UTC)
     since = now - timedelta(days=home.settings.look_back_days)
-    return Context(home.m365, home.settings, subject, account, now, since, now, bulk=home.bulk)
+    return Context(home.m365, home.settings, subject, account, now, since, now, bulk=home.bulk, past=OpenPast())
 
 
 def _permissions(step: Step) -> set[str]:

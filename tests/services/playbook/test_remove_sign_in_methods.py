@@ -31,7 +31,7 @@ def add(tenant: Tenancy, user: User, kind: str, key: str, *, days: float = 200, 
 async def remove(tenant: Tenancy, who: str, plan: Plan) -> list[str]:
     """Removes as the runner does: in order, and what conflicts once more after the others. Returns what conflicted."""
     assert STEP.apply is not None
-    ctx = await tenant.context(who)
+    ctx = await tenant.context(who, locked=True)
     later = []
     for change in plan.changes:
         try:
@@ -89,7 +89,7 @@ async def test_every_kind_is_named_and_removed_but_the_password(tenant: Tenancy)
         add(tenant, megan, kind, EMAIL if place == "emailMethods" else f"{place}-1", displayName=place)
     plan = await tenant.plan(STEP, "megan")
     assert not [change.what for change in plan.changes if "unknown kind" in change.what]
-    ctx = await tenant.context("megan")
+    ctx = await tenant.context("megan", locked=True)
     assert STEP.apply is not None
     # The pace of the real service is kept by the Graph client, and it takes its time; a few kinds are enough here.
     chosen = [change for change in plan.changes if change.data["kind"].startswith(("fido2", "email", "hardware"))]
@@ -108,7 +108,7 @@ async def test_a_kind_that_nobody_knows_is_shown_and_left_to_people(tenant: Tena
     assert "by hand in Entra" in unknown.what
     assert STEP.apply is not None
     with pytest.raises(Conflict) as raised:
-        await STEP.apply(await tenant.context("megan"), unknown)
+        await STEP.apply(await tenant.context("megan", locked=True), unknown)
     assert raised.value.data["reason"] == "method-cannot-be-removed"
 
 
@@ -116,7 +116,7 @@ async def test_the_default_stays_while_another_was_left_out(tenant: Tenancy) -> 
     add(tenant, tenant.user("megan"), "softwareOathAuthenticationMethod", "s1")
     plan = await tenant.plan(STEP, "megan")
     default = next(change for change in plan.changes if change.data["kind"].startswith("microsoftAuth"))
-    ctx = await tenant.context("megan")
+    ctx = await tenant.context("megan", locked=True)
     assert STEP.apply is not None
     with pytest.raises(Conflict) as raised:
         await STEP.apply(ctx, default)
@@ -152,3 +152,23 @@ async def test_methods_that_cannot_be_read_are_not_called_none(tenant: Tenancy) 
 def test_nothing_is_promised_that_cannot_be_kept() -> None:
     assert isinstance(STEP.undo, NoUndo)
     assert STEP.approval is Rule.SECOND_PERSON
+
+
+async def test_nothing_is_removed_while_somebody_can_sign_in(tenant: Tenancy) -> None:
+    plan = await tenant.plan(STEP, "megan")
+    ctx = await tenant.context("megan")
+    assert STEP.apply is not None
+    with pytest.raises(Conflict) as raised:
+        await STEP.apply(ctx, plan.changes[0])
+    outcome = STEP.explain(ctx, raised.value)
+    assert outcome is not None
+    assert outcome.state is State.REFUSED
+    assert "Block sign-in first" in outcome.reason
+    assert tenant.writes() == []
+
+
+@pytest.mark.parametrize(("state", "said"), [("disabled", False), ("enabled", True), ("enforced", True)])
+async def test_app_passwords_are_left_to_people_where_there_can_be_any(tenant: Tenancy, state: str, said: bool) -> None:
+    tenant.user("megan").per_user_mfa = state
+    plan = await tenant.plan(STEP, "megan")
+    assert any("App passwords" in sentence for sentence in plan.unread) is said
