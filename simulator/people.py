@@ -62,7 +62,7 @@ class _Builder:
         created = self.now - timedelta(days=200 + random.randrange(900))
         synced = line.kind == "synced"
         licensed = not guest and not shared and line.kind != "break-glass"
-        licences = tuple(sorted(tenant.licences)) if licensed else ()
+        licences = tuple(sorted(tenant.everyday)) if licensed else ()
         properties: Json = {
             "id": object_id,
             "accountEnabled": line.kind != "shared",
@@ -306,6 +306,7 @@ def build(
     """Fills an empty tenant."""
     builder = _Builder(tenant, seed, now)
     tenant.licences = set(licences)
+    tenant.everyday = set(licences)
     people = (*CAST, *further_people(SIZES[size] - len(CAST), seed))
     tenant.synchronises = any(line.kind == "synced" for line in people)
     for line in people:

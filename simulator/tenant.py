@@ -242,6 +242,7 @@ class Tenant:
         self.app_role_assignments: list[Json] = []
         self.permission_grants: list[Json] = []
         self.licences: set[str] = set()
+        self.everyday: set[str] = set()  # the licences that every employee was given
         self.bought: dict[str, int] = {}  # units by licence; without a number there are always ten left
         self.records = Records()
         self.changes: list[Change] = []

@@ -38,15 +38,13 @@ class Fleet:
 
 
 async def fleet_of(ctx: Context) -> Fleet:
-    """Devices by Intune, and what else Entra knows that was in use lately. Raises where neither could be read."""
+    """Devices by Intune, and what else Entra knows that was in use lately."""
     managed, known = await together(
         or_error(ctx.m365.devices.managed_of(ctx.subject.object_id)),
         or_error(ctx.m365.devices.of_account(ctx.subject.object_id)),
     )
     unread: list[str] = []
     if isinstance(managed, IRBotError):
-        if isinstance(known, IRBotError):
-            raise managed
         unread.append(f"Managed devices were not read. {explain(managed).what}")
     if isinstance(known, IRBotError):
         unread.append(f"Devices in Entra were not read. {explain(known).what}")

@@ -58,12 +58,13 @@ def asks_everybody(policy: AccessPolicy) -> bool:
 async def truth_of(ctx: Context) -> Truth:
     """Reads it all. What is licensed and does not answer is an error, not a gap: nobody must decide without it."""
     m365 = ctx.m365
-    owned, defaults, people = await together(
-        m365.licences.of_tenant(), m365.policies.security_defaults(), m365.directory.people_who_can_sign_in()
-    )
+    owned = await m365.licences.of_tenant()
     premium = any(each.works and each.plans & _PREMIUM_PLANS for each in owned)
-    policies, report, per_user = await together(
-        _policies(ctx, premium=premium), _report(ctx, premium=premium), _per_user(ctx)
+    (defaults, people), policies, report, per_user = await together(
+        together(m365.policies.security_defaults(), m365.directory.people_who_can_sign_in()),
+        _policies(ctx, premium=premium),
+        _report(ctx, premium=premium),
+        _per_user(ctx),
     )
     states = tuple(state for state in per_user if isinstance(state, str))
     errors = {explain(state).what for state in per_user if isinstance(state, IRBotError)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.access import Permission
-from services.errors import Conflict, Gone, IRBotError
+from services.errors import Conflict, Gone, IRBotError, MissingPermission
 from services.incidents.model import Phase
 from services.microsoft365.accounts import Account
 from services.microsoft365.licences import AccountLicence, TenantLicence
@@ -69,7 +69,9 @@ async def _accounts(ctx: Context) -> tuple[list[Account], list[str]]:
             unread.append(f"A group of VIPs was not read. {in_words(group).what}")
         else:
             found |= {account.id: account for account in group.accounts}
-    people = [account for account in found.values() if not account.is_guest]
+    if any(not account.upn for account in found.values()):
+        unread.append(f"VIPs were not read. {in_words(MissingPermission(permissions=['User.Read.All'])).what}")
+    people = [account for account in found.values() if account.upn and not account.is_guest]
     return people[:_MOST_PEOPLE], unread
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from simulator.clock import stamp
-from simulator.directory import People
 from simulator.graph.operation import Answer, Call, Operation
 from simulator.graph.schema import DOMAIN, ORGANIZATION, SUBSCRIBED_SKU
 from simulator.licences import SKUS
-from simulator.tenant import Json
+from simulator.tenant import Json, Tenant
 
 
 def organization(call: Call) -> Answer:
@@ -71,9 +70,10 @@ def domains(call: Call) -> Answer:
     return call.collection(rows, DOMAIN, "domains")
 
 
-def used_units(people: People, part_number: str) -> int:
+def used_units(tenant: Tenant, part_number: str) -> int:
     """How many units of a licence are given to people."""
-    return sum(part_number in user.licences for user in people.known()) + people.unseen
+    unseen = tenant.users.unseen if part_number in tenant.everyday else 0
+    return sum(part_number in user.licences for user in tenant.users.known()) + unseen
 
 
 def subscribed_skus(call: Call) -> Answer:
@@ -81,8 +81,7 @@ def subscribed_skus(call: Call) -> Answer:
     rows: list[Json] = []
     for part_number in sorted(call.tenant.licences):
         sku = SKUS[part_number]
-        people = call.tenant.users
-        used = used_units(people, part_number)
+        used = used_units(call.tenant, part_number)
         rows.append(
             {
                 "id": f"{call.tenant.id}_{sku.sku_id}",

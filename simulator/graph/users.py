@@ -274,7 +274,7 @@ def assign_license(call: Call) -> Answer:
         if not user.properties.get("usageLocation"):
             raise bad_request("License assignment cannot be done for user with invalid usage location.")
         bought = call.tenant.bought.get(name)
-        if name not in user.licences and bought is not None and used_units(call.tenant.users, name) >= bought:
+        if name not in user.licences and bought is not None and used_units(call.tenant, name) >= bought:
             raise bad_request(f"Subscription with SKU {SKUS[name].sku_id} does not have any available licenses.")
         held[SKUS[name].sku_id] = name
         off[name] = plans_off

@@ -99,3 +99,25 @@ async def test_a_tenant_without_intune_says_so(wire: GraphBench, devices: Device
 async def test_no_firewall_policy_is_not_a_firewall_that_is_off(wire: GraphBench, devices: Devices) -> None:
     wire.replies = [page({"settingStates": []}, {})]
     assert await devices.firewall_required("i1") is None
+
+
+async def test_a_managed_device_tells_what_became_of_the_last_request(wire: GraphBench, devices: Devices) -> None:
+    actions = [
+        {"actionName": "syncDevice", "actionState": "done", "startDateTime": "2026-11-24T22:00:00Z"},
+        {"actionName": "syncDevice", "actionState": "pending", "startDateTime": "2026-11-25T22:00:00Z"},
+        {"actionName": "rebootNow", "actionState": "failed", "startDateTime": "2026-11-26T22:00:00Z"},
+    ]
+    wire.replies = [
+        httpx.Response(200, json={"id": "i1", "operatingSystem": "Windows", "deviceActionResults": actions})
+    ]
+    device = await devices.managed("i1")
+    newest = device.newest_action("syncDevice")
+    assert newest is not None
+    assert (device.is_windows, newest.state) == (True, "pending")
+    assert device.newest_action("retire") is None
+
+
+async def test_new_signatures_are_asked_for(wire: GraphBench, devices: Devices) -> None:
+    wire.replies = [EMPTY]
+    await devices.update_signatures("i1")
+    assert wire.paths == ["POST /v1.0/deviceManagement/managedDevices/i1/windowsDefenderUpdateSignatures"]

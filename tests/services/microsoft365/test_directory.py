@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from services.errors import BadInput, Gone, MissingLicence, OnPremises
+from services.errors import BadInput, Gone, MissingLicence, OnPremises, UpstreamDown
 from services.microsoft365.directory import Directory
 from services.secrets import Secret
 from tests.services.microsoft365.graph_bench import EMPTY, GraphBench, error, page
@@ -328,3 +328,15 @@ async def test_the_organisation_names_its_domains(wire: GraphBench, directory: D
     assert ours.default_domain == "contoso.com"
     assert ours.synced
     assert ours.last_synced_at is not None
+
+
+async def test_those_who_can_sign_in_are_counted_without_being_read(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [httpx.Response(200, json={"@odata.count": 50_123, "value": [{"id": MEGAN_ID}]})]
+    assert await directory.people_who_can_sign_in() == 50_123
+    assert wire.last.headers["ConsistencyLevel"] == "eventual"
+
+
+async def test_a_count_that_graph_does_not_give_is_no_zero(wire: GraphBench, directory: Directory) -> None:
+    wire.replies = [httpx.Response(200, json={"value": []})]
+    with pytest.raises(UpstreamDown):
+        await directory.people_who_can_sign_in()

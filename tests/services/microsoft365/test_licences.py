@@ -72,3 +72,19 @@ async def test_a_licence_that_cannot_be_given_says_so(wire: GraphBench, licences
     with pytest.raises(Conflict) as caught:
         await licences.assign("u1", "06ebc4ee-1bb5-47dd-8120-11324bc54e06")
     assert caught.value.data["reason"] == "licence-not-given"
+
+
+async def test_a_licence_is_given_with_plans_that_stay_off_and_taken_back(wire: GraphBench, licences: Licences) -> None:
+    wire.replies = [httpx.Response(200, json={"id": "u1"})]
+    sku_id = "06ebc4ee-1bb5-47dd-8120-11324bc54e06"
+    await licences.assign("u1", sku_id, ["efb87545-963c-4e0d-99df-69c6916d9eb0"])
+    assert wire.body()["addLicenses"][0]["disabledPlans"] == ["efb87545-963c-4e0d-99df-69c6916d9eb0"]
+    await licences.remove("u1", sku_id)
+    assert wire.body() == {"addLicenses": [], "removeLicenses": [sku_id]}
+
+
+async def test_a_licence_that_a_group_gave_is_not_taken(wire: GraphBench, licences: Licences) -> None:
+    wire.replies = [error(400, "Request_BadRequest", "User license is inherited from a group membership.")]
+    with pytest.raises(Conflict) as caught:
+        await licences.remove("u1", "06ebc4ee-1bb5-47dd-8120-11324bc54e06")
+    assert caught.value.data["reason"] == "licence-not-removed"

@@ -87,3 +87,26 @@ async def test_the_organisations_own_networks_are_the_trusted_ones(wire: GraphBe
         )
     ]
     assert await policies.trusted_networks() == ("192.0.2.128/28",)
+
+
+async def test_a_policy_is_deleted(wire: GraphBench, policies: Policies) -> None:
+    await policies.delete_access_policy("p1")
+    assert wire.paths == ["DELETE /v1.0/identity/conditionalAccess/policies/p1"]
+
+
+async def test_a_policy_tells_whom_and_what_it_leaves_out(wire: GraphBench, policies: Policies) -> None:
+    users = {"includeUsers": ["All"], "excludeUsers": ["u1"], "excludeGroups": ["g1"], "excludeRoles": ["r1"]}
+    apps = {"includeApplications": ["All"]}
+    whole = {**POLICY, "conditions": {"users": users, "applications": apps, "clientAppTypes": ["all"]}}
+    some_apps = {**POLICY, "conditions": {"applications": {**apps, "excludeApplications": ["a1"]}}}
+    by_place = {**POLICY, "conditions": {"applications": apps, "locations": {"includeLocations": ["All"]}}}
+    by_client = {**POLICY, "conditions": {"applications": apps, "clientAppTypes": ["browser"]}}
+    wire.replies = [page(whole, some_apps, by_place, by_client)]
+    found = await policies.access_policies()
+    assert [(each.is_for_every_app, each.is_narrowed, each.exclusions) for each in found] == [
+        (True, False, 3),
+        (False, False, 0),
+        (True, True, 0),
+        (True, True, 0),
+    ]
+    assert (found[0].excluded_users, found[0].excluded_groups) == ({"u1"}, {"g1"})

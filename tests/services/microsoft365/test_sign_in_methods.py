@@ -124,3 +124,19 @@ async def test_mfa_is_read_from_the_user_and_from_the_report(wire: GraphBench, m
     registration = await methods.registration("u1")
     assert registration.mfa_registered
     assert registration.methods == ("mobilePhone",)
+
+
+async def test_the_report_tells_who_has_no_second_factor(wire: GraphBench, methods: SignInMethods) -> None:
+    wire.replies = [
+        page(
+            {"id": "u1", "userDisplayName": "Megan", "isMfaRegistered": False, "isAdmin": False},
+            {"id": "u2", "userDisplayName": "Isaiah", "isMfaRegistered": True, "isAdmin": True},
+        )
+    ]
+    found = await methods.registrations(100)
+    assert [(each.id, each.mfa_registered, each.administrator) for each in found] == [
+        ("u1", False, False),
+        ("u2", True, True),
+    ]
+    assert found.complete
+    assert "$top=100" in str(wire.last.url).replace("%24", "$")

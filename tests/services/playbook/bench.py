@@ -130,7 +130,7 @@ class RunnerBench:
         self.approvals = Approvals(database, access, self.posts, options, rules, self.clock)
         self.ledger = Ledger(database, VAULT)
         durable = cast("Durable", self.durable)
-        planner = Planner(
+        self.planner = planner = Planner(
             m365=self.m365.typed, settings=options, ledger=self.ledger, posts=self.posts, steps=steps, now=self.clock
         )
         self.preparation = Preparation(

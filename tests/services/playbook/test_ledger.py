@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -91,3 +92,42 @@ async def test_what_a_second_look_does_not_find_is_resolved_if_it_could_look_eve
     assert await look("2", State.NOT_EVALUATED, note) == [(alarm, False), (note, False)]
     assert await look("3", State.DONE, note) == [(note, False), (alarm, True)]
     assert await look("4", State.DONE, note, alarm) == [(alarm, False), (note, False)]
+
+
+async def test_what_a_plan_of_changes_found_on_the_way_is_kept_and_resolved(
+    database: Database, incident_id: str
+) -> None:
+    ledger = Ledger(database, VAULT)
+    first, second = Finding("a", Severity.WARNING, "A"), Finding("b", Severity.NOTE, "B")
+
+    async def found() -> list[tuple[str, bool]]:
+        async with database.read() as connection:
+            return [
+                (one.finding.key, one.resolved_at is not None) for one in await findings_of(connection, incident_id)
+            ]
+
+    await ledger.keep_plan(incident_id, "s", Plan((CHANGE,), findings=(first, second)), NOW)
+    assert await found() == [("a", False), ("b", False)]
+    await ledger.keep_plan(incident_id, "s", Plan((CHANGE,)), NOW)
+    assert await found() == [("a", False), ("b", False)]
+    unread = Plan(settled=Outcome(State.NOT_EVALUATED, ""), findings=(second,))
+    await ledger.keep_plan(incident_id, "s", unread, NOW)
+    assert await found() == [("a", False), ("b", False)]
+    await ledger.keep_plan(incident_id, "s", Plan((CHANGE,), findings=(second,)), NOW)
+    assert await found() == [("b", False), ("a", True)]
+
+
+async def test_how_the_steps_of_an_incident_ended_is_told_by_their_last_run(
+    database: Database, incident_id: str
+) -> None:
+    ledger = Ledger(database, VAULT)
+    assert await ledger.ended(incident_id) == {}
+    run = await _begin(database, incident_id)
+    assert await ledger.ended(incident_id) == {}
+    await ledger.end(run, Outcome(State.NOT_EVALUATED, "No licence."), NOW)
+    assert await ledger.ended(incident_id) == {"block-sign-in": Outcome(State.NOT_EVALUATED, "No licence.")}
+    again, _ = await ledger.begin(
+        incident_id, "block-sign-in", RunKind.APPLY, "d", PLAN, actor("adele"), NOW + timedelta(minutes=1)
+    )
+    await ledger.end(again, Outcome(State.DONE, ""), NOW)
+    assert await ledger.ended(incident_id) == {"block-sign-in": Outcome(State.DONE, "")}

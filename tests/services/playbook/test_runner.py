@@ -26,8 +26,8 @@ from services.errors import (
 )
 from services.microsoft365.accounts import DirectoryRole, Roles
 from services.playbook.ledger import EffectState, RunKind
-from services.playbook.step import Outcome, Plan, State
-from tests.services.fakes import APPROVERS, RESPONDERS, account
+from services.playbook.step import Change, Outcome, Plan, State
+from tests.services.fakes import APPROVERS, RESPONDERS, account, settings
 from tests.services.playbook.bench import Killed, RunnerBench, Things
 
 GLOBAL_ADMINISTRATOR = Roles((DirectoryRole("62e90394", "Global Administrator", "/", None),), (), None, False)
@@ -199,6 +199,24 @@ async def test_a_yes_that_does_not_show_is_accepted_and_no_more(database: Databa
     bench = await RunnerBench.start(database, [things.step()])
     await bench.locked()
     assert (await bench.states())["shut-things"] is State.ACCEPTED
+
+
+class Later(Things):
+    """What is asked of something that may be switched off."""
+
+    def change(self, item: str) -> Change:
+        return replace(super().change(item), later=True)
+
+
+async def test_nobody_waits_for_what_is_done_by_something_that_may_be_off(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = Later(shuts=False)
+    bench = await RunnerBench.start(database, [things.step()])
+    monkeypatch.setattr(bench.runner, "_settings", settings(verify_patience_seconds=3600))
+    await bench.locked()
+    assert (await bench.states())["shut-things"] is State.ACCEPTED
+    assert things.applied == ["a"]
 
 
 STATES: list[tuple[IRBotError, State]] = [

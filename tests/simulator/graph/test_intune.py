@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from simulator.config import SimulatorConfig
+from simulator.server import Simulator
 from tests.simulator.graph.caller import GraphCaller
 
 ROOT = "/deviceManagement/managedDevices"
@@ -41,12 +43,32 @@ async def test_a_device_is_asked_to_do_things(graph: GraphCaller) -> None:
     assert (await graph.post(f"{path}/syncDevice", {"force": True})).status == 400
     results = (await graph.get(path)).body["deviceActionResults"]
     assert [(each["actionName"], each["actionState"]) for each in results] == [
-        ("syncDevice", "pending"),
-        ("windowsDefenderScan", "pending"),
+        ("syncDevice", "done"),
+        ("windowsDefenderScan", "done"),
     ]
     graph.sim.world.tenant.records.managed_devices[row["id"]]["operatingSystem"] = "iOS"
     assert (await graph.post(f"{path}/rebootNow")).status == 204
     assert (await graph.get(path)).body["deviceActionResults"][-1]["actionState"] == "notSupported"
+
+
+async def test_a_device_answers_after_a_while_and_not_while_it_is_off() -> None:
+    async with Simulator(SimulatorConfig(device_seconds=60)) as sim, GraphCaller(sim) as graph:
+        [row] = (await graph.get("/users/megan@contoso.com/managedDevices")).value
+        path, records = f"{ROOT}/{row['id']}", sim.world.tenant.records
+        records.protection_states[row["id"]]["signatureUpdateOverdue"] = True
+        assert (await graph.post(f"{path}/windowsDefenderUpdateSignatures")).status == 204
+
+        async def state() -> str:
+            return str((await graph.get(path)).body["deviceActionResults"][-1]["actionState"])
+
+        assert await state() == "pending"
+        records.devices_off.add(row["id"])
+        sim.world.clock.advance(120)
+        assert await state() == "pending"
+        records.devices_off.clear()
+        assert await state() == "done"
+        assert (await graph.get(path)).body["lastSyncDateTime"] > row["lastSyncDateTime"]
+        assert (await graph.get(f"{path}/windowsProtectionState")).body["signatureUpdateOverdue"] is False
 
 
 async def test_a_tenant_without_intune_says_so(graph: GraphCaller) -> None:

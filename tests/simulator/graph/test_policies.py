@@ -32,7 +32,9 @@ async def test_security_defaults_and_enforced_access_policies_exclude_each_other
     assert (await graph.patch(DEFAULTS, {"isEnabled": True})).status == 204
     assert (await graph.get(DEFAULTS)).body["isEnabled"] is True
     assert (await graph.post(ACCESS, POLICY | {"state": "enabled"})).status == 400
-    assert (await graph.post(ACCESS, POLICY)).status == 201
+    reporting = await graph.post(ACCESS, POLICY)
+    assert reporting.status == 201
+    assert (await graph.patch(f"{ACCESS}/{reporting.body['id']}", {"state": "enabled"})).status == 400
     assert [change.what for change in graph.sim.world.tenant.changes][-2:] == [
         "Update security defaults",
         "Add conditional access policy",
@@ -45,7 +47,18 @@ async def test_security_defaults_take_one_switch(graph: GraphCaller, body: dict[
 
 
 @pytest.mark.parametrize(
-    "changed", [{"state": "on"}, {"conditions": {}}, {"displayName": None, "colour": "red"}, {"conditions": None}]
+    "changed",
+    [
+        {"state": "on"},
+        {"conditions": {}},
+        {"displayName": None, "colour": "red"},
+        {"conditions": None},
+        {"conditions": POLICY["conditions"] | {"colour": "red"}},
+        {"conditions": POLICY["conditions"] | {"users": {"includeUser": ["All"]}}},
+        {"conditions": POLICY["conditions"] | {"users": {"includeUsers": ["All"], "excludeUsers": ["nobody"]}}},
+        {"conditions": POLICY["conditions"] | {"users": {"includeUsers": ["All"], "excludeGroups": ["none"]}}},
+        {"grantControls": {"operator": "OR", "controls": ["mfa"]}},
+    ],
 )
 async def test_senseless_access_policies_are_refused(graph: GraphCaller, changed: dict[str, Any]) -> None:
     assert (await graph.post(ACCESS, POLICY | changed)).status == 400
@@ -63,6 +76,10 @@ async def test_an_access_policy_lives_and_goes(graph: GraphCaller) -> None:
 async def test_access_policies_need_both_rights_and_the_licence(graph: GraphCaller) -> None:
     graph.only("Policy.ReadWrite.ConditionalAccess")
     assert (await graph.post(ACCESS, POLICY)).status == 403
+    graph.only("Policy.ReadWrite.ConditionalAccess", "Policy.Read.All")
+    assert (await graph.post(ACCESS, POLICY)).status == 403
+    graph.only("Policy.ReadWrite.ConditionalAccess", "Policy.Read.All", "Application.Read.All")
+    assert (await graph.post(ACCESS, POLICY)).status == 201
     graph.only("Policy.Read.All")
     assert (await graph.post(ACCESS, POLICY)).status == 403
     assert (await graph.get(ACCESS)).status == 200

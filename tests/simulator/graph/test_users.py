@@ -371,6 +371,30 @@ async def test_licences_are_assigned_from_what_the_tenant_owns(graph: GraphCalle
     assert (await graph.post(path, {"addLicenses": [{"skuId": e5}], "removeLicenses": []})).status == 400
 
 
+async def test_a_licence_may_come_with_some_plans_off_and_runs_out(graph: GraphCaller) -> None:
+    tenant = graph.sim.world.tenant
+    tenant.licences = {"SPE_E3", "SPB", "ADALLOM_STANDALONE"}
+    megan = tenant.user("megan")
+    megan.licences = ("SPE_E3",)
+    path, details = f"/users/{megan.id}/assignLicense", f"/users/{megan.id}/licenseDetails"
+    spb, exchange = SKUS["SPB"], SKUS["SPB"].plans["EXCHANGE_S_STANDARD"]
+    whole = {"addLicenses": [{"skuId": spb.sku_id, "disabledPlans": []}], "removeLicenses": []}
+    assert "mutually exclusive" in (await graph.post(path, whole)).message
+    wrong = {"addLicenses": [{"skuId": spb.sku_id, "disabledPlans": ["x"]}], "removeLicenses": []}
+    assert (await graph.post(path, wrong)).status == 400
+    odd = {"addLicenses": [{"skuId": spb.sku_id, "plans": []}], "removeLicenses": []}
+    assert (await graph.post(path, odd)).status == 400
+    part = {"addLicenses": [{"skuId": spb.sku_id, "disabledPlans": [exchange]}], "removeLicenses": []}
+    assert (await graph.post(path, part)).status == 200
+    [row] = [each for each in (await graph.get(details)).value if each["skuPartNumber"] == "SPB"]
+    states = {plan["servicePlanName"]: plan["provisioningStatus"] for plan in row["servicePlans"]}
+    assert (states["EXCHANGE_S_STANDARD"], states["ATP_ENTERPRISE"]) == ("Disabled", "Success")
+
+    tenant.bought = {"ADALLOM_STANDALONE": 0}
+    last = {"addLicenses": [{"skuId": SKUS["ADALLOM_STANDALONE"].sku_id}], "removeLicenses": []}
+    assert "available" in (await graph.post(path, last)).message
+
+
 async def test_a_large_tenant_is_made_as_it_is_looked_at() -> None:
     async with Simulator(SimulatorConfig(size=Size.LARGE)) as sim, GraphCaller(sim) as graph:
         people = sim.world.tenant.users
