@@ -24,7 +24,7 @@ import bot.server
 from bot.files import FileUploads
 from bot.mass import MassMessenger
 from bot.messenger import Messenger
-from dialogs import tasks
+from dialogs import partner, tasks
 from dialogs.commands import COMMANDS, incident_number
 from dialogs.courier import PersonalCourier
 from dialogs.parts import Parts
@@ -52,6 +52,8 @@ from services.incidents.report.technical import broken
 from services.mailing import Mailing
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
+from services.partners.contacts import contacts_of
+from services.partners.webhooks import Webhooks
 from services.people import People
 from services.playbook import STEPS
 from services.playbook.ledger import Ledger
@@ -74,6 +76,10 @@ _CARD_CLOCK_SECONDS = 60.0
 _LOST_POSTS_SECONDS = 20.0
 _PURGE_SECONDS = 3600.0
 _CARD_CLOCK_RUNS_FOR = timedelta(hours=1)
+_WEBHOOK_SECONDS = 2.0
+_FRESH_NOTICE_SECONDS = 3.0
+_FRESH_NOTICE_FOR = timedelta(minutes=30)
+_NOTICE_MAY_COME_BACK_FOR = timedelta(days=4)
 
 
 class Application:
@@ -85,6 +91,7 @@ class Application:
         self.tokens = Tokens(settings)
         self.messenger = Messenger(settings, self.tokens)
         self.rules = RuleBook(settings, STEPS)
+        self.contacts = contacts_of(settings)
         self.parts: Parts | None = None
         self.publisher: Publisher | None = None
         self._turns: Turns | None = None
@@ -214,6 +221,7 @@ class Application:
             people=people,
             channel=self.messenger,
             mailing=mailing,
+            contacts=self.contacts,
             blasts=blasting.blasts,
             answers=Answers(database, now),
             vault=vault,
@@ -241,6 +249,7 @@ class Application:
         blasting.tick(clockwork)
         recovery.tick(clockwork)
         parts = self.parts
+        _tick_partners(clockwork, parts)
         clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
         clockwork.every(
             _PURGE_SECONDS,
@@ -305,6 +314,22 @@ def _register_steps(durable: Durable, preparation: Preparation, on_demand: OnDem
     durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
 
 
+def _tick_partners(clockwork: Clockwork, parts: Parts) -> None:
+    """Calls partners' webhooks, and keeps their cards true."""
+    webhooks = Webhooks(
+        database=parts.database,
+        settings=parts.settings,
+        durable=parts.durable,
+        contacts=parts.contacts,
+        now=parts.now,
+    )
+    clockwork.every(_WEBHOOK_SECONDS, "webhooks", webhooks.round)
+    clockwork.every(_FRESH_NOTICE_SECONDS, "fresh notices", lambda: partner.refresh(parts, _FRESH_NOTICE_FOR))
+    clockwork.every(
+        _CARD_CLOCK_SECONDS, "notices", lambda: partner.refresh(parts, _NOTICE_MAY_COME_BACK_FOR, clocks=True)
+    )
+
+
 def _durable(database: Database, settings: Settings) -> Durable:
     if not database.is_sqlite:
         return Durable(database, settings.sql_url, None)
@@ -340,7 +365,7 @@ def run() -> int:
     if password:
         logs.hide(str(password))
     try:
-        asyncio.run(_serve(app, settings))
+        asyncio.run(serve(app, settings))
     except Conflict:
         return _complain(f"IRBot cannot start: another IRBot is using the database in {settings.data_dir.resolve()}.")
     except sa.exc.DBAPIError as error:
@@ -350,7 +375,8 @@ def run() -> int:
     return 0
 
 
-async def _serve(app: web.Application, settings: Settings) -> None:
+async def serve(app: web.Application, settings: Settings) -> None:
+    """Serves a bot that `build` made until the process is told to stop."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

@@ -9,6 +9,7 @@ from cards.help import help_card, whoami_card
 from cards.incident import incident_card
 from cards.incidents import incidents_card
 from cards.lesson import lesson_card
+from cards.partner import partners_card
 from cards.people import choice_card, nearest_card
 from cards.phase import phase_card
 from cards.plan import plan_card
@@ -34,6 +35,7 @@ __all__ = [
     "lesson_card",
     "nearest_card",
     "notice_card",
+    "partners_card",
     "phase_card",
     "plan_card",
     "problem_card",

@@ -16,6 +16,7 @@ from services.durable import Durable
 from services.incidents.report.delivery import Deliveries
 from services.mailing import Mailing
 from services.microsoft365 import Microsoft365
+from services.partners.contacts import Contact
 from services.people import People
 from services.playbook.ledger import Ledger
 from services.playbook.on_demand import OnDemand
@@ -51,6 +52,7 @@ class Parts:
     people: People
     channel: Channel
     mailing: Mailing
+    contacts: tuple[Contact, ...]
     blasts: Blasts
     answers: Answers
     vault: Vault

@@ -12,8 +12,17 @@ import json
 import logging
 from contextlib import suppress
 
-from cards import alarm_card, approval_card, closing_card, gate_card, incident_card, phase_card, watch_card
-from dialogs import blasts, close, phases, recover, tasks, watch
+from cards import (
+    alarm_card,
+    approval_card,
+    closing_card,
+    gate_card,
+    incident_card,
+    partners_card,
+    phase_card,
+    watch_card,
+)
+from dialogs import blasts, close, partner, phases, recover, tasks, watch
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
 from services.channel import Card, Conversation
@@ -120,7 +129,7 @@ class Publisher:
         log.warning("post %s (%s): %s %s", post.id, post.kind, error.code, dict(error.data))
         if isinstance(error, NotFound) and post.activity_id is not None:
             # Somebody deleted the card. A headline is put up anew; anything else has had its time.
-            if post.kind in {PostKind.HEADLINE, PostKind.PHASE}:
+            if post.kind in {PostKind.HEADLINE, PostKind.PARTNERS, PostKind.PHASE}:
                 await posts.retry_later(post, now, 0, forget=True)
             else:
                 await posts.settle(post, PostState.GONE, now)
@@ -153,6 +162,8 @@ class Publisher:
             return await blasts.card_of_post(self._parts, post.key, personal=post.person is not None)
         if post.kind is PostKind.STEP_PLAN:
             return await phases.plan_answer(self._parts, post.key)
+        if post.kind is PostKind.PARTNERS and post.incident_id is not None:
+            return partners_card(await partner.view_of(self._parts, post.incident_id))
         if post.kind is PostKind.TASK:
             return await tasks.answer_to_post(self._parts, post.key)
         if post.kind is PostKind.GATE and post.incident_id is not None:

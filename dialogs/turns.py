@@ -24,6 +24,7 @@ from dialogs import (  # the dialogs' own names
     help,  # noqa: A004
     lock,
     open,  # noqa: A004
+    partner,
     phases,
     recipients,
     recover,
@@ -105,6 +106,11 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.LESSON_UNDERSTOOD: recipients.understood,
     Verb.LOCK_ASK: lock.ask,
     Verb.LOOK_AGAIN: evict.look_again,
+    Verb.PARTNERS_ANEW: partner.anew,
+    Verb.PARTNERS_ANSWERED: partner.answered,
+    Verb.PARTNERS_MONEY: partner.money,
+    Verb.PARTNERS_OPEN: partner.show,
+    Verb.PARTNERS_SEND: partner.send,
     Verb.PHASE_SHOW: phases.show,
     Verb.PREPARE_AGAIN: lock.prepare_again,
     Verb.REFUSE: approve.refuse,
@@ -151,6 +157,8 @@ _WITH_INPUTS = frozenset(
         Verb.EVICT_ASK,
         Verb.GATE_ASK,
         Verb.GATE_WAIVE,
+        Verb.PARTNERS_ANSWERED,
+        Verb.PARTNERS_SEND,
         Verb.STEP_ASK,
         Verb.TASK_DONE,
         Verb.TASK_WAIVE,
@@ -162,6 +170,9 @@ _WITH_INPUTS = frozenset(
     }
 )
 _ON_THE_GATE = frozenset({Verb.GATE_CHECK, Verb.GATE_GIVE_BACK, Verb.GATE_WAIVE})
+_ON_PARTNERS = frozenset(
+    {Verb.PARTNERS_ANEW, Verb.PARTNERS_ANSWERED, Verb.PARTNERS_MONEY, Verb.PARTNERS_SEND}
+)
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
 _ABOUT_TASK = frozenset({Verb.TASK_CHECK, Verb.TASK_DONE, Verb.TASK_TAKE, Verb.TASK_WAIVE})
 _ON_A_PHASE = frozenset({Verb.STEP_CHECK, Verb.STEP_PLAN, Verb.TASK_SHOW})
@@ -397,6 +408,8 @@ class Turns:
                 return CardAnswer(task_card(await tasks.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb in _ON_THE_GATE:
                 return CardAnswer(gate_card(await recover.view_of(parts, click.id, viewer=viewer, notice=notice)))
+            if verb in _ON_PARTNERS:
+                return await partner.shown(parts, click.id, viewer=viewer, notice=notice)
             if verb is Verb.WATCH_LOOK:
                 return CardAnswer(watch_card(await watch.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb in _ON_A_BLAST:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.channel import Actor
-from services.database import mail_tables, tables
+from services.database import mail_tables, tables, task_tables
 from services.errors import BadInput
 from services.incidents import timeline
 from services.incidents.model import Incident, actor_from_json
@@ -23,8 +23,10 @@ from services.mailing.mailing import Mailing
 from services.partners.contacts import Contact, Kind
 from services.partners.summary import Summary
 from services.posts import PostKind
+from services.tasks import TaskState
 
 _NOTICES = mail_tables.notices
+_TASKS = task_tables.tasks
 
 
 class NoticeState(StrEnum):
@@ -191,23 +193,32 @@ async def mails_of(connection: AsyncConnection, mailing: Mailing, incident_id: s
     return {each.key.removeprefix("notice:"): each for each in sent}
 
 
-async def refresh_cards(connection: AsyncConnection, sent_after: datetime) -> int:
-    """Asks for a redraw of the cards of incidents whose partners were told since then; an equal card is not sent."""
-    young = sa.select(_NOTICES.c.incident_id).where(_NOTICES.c.sent_at > sent_after)
-    mine = (tables.posts.c.kind == PostKind.PARTNERS.value) & tables.posts.c.incident_id.in_(young)
+async def refresh_cards(connection: AsyncConnection, sent_after: datetime, *, clocks: bool) -> int:
+    """Asks for a redraw of the cards of incidents whose partners were told since then; an equal card is not sent.
+
+    `clocks`: also of those on which the bank's clock runs.
+    """
+    wanted: sa.ColumnElement[bool] = tables.posts.c.incident_id.in_(
+        sa.select(_NOTICES.c.incident_id).where(_NOTICES.c.sent_at > sent_after)
+    )
+    if clocks:
+        waits = (_TASKS.c.step_id == "contact-partner") & (_TASKS.c.state == TaskState.OPEN.value)
+        wanted |= tables.posts.c.incident_id.in_(sa.select(_TASKS.c.incident_id).where(waits))
+    mine = (tables.posts.c.kind == PostKind.PARTNERS.value) & wanted
     values = {"wanted_revision": tables.posts.c.wanted_revision + 1}
     return (await connection.execute(sa.update(tables.posts).where(mine).values(**values))).rowcount
+
+
+async def refresh_card(connection: AsyncConnection, incident_id: str) -> None:
+    """Asks for a redraw of the card of one incident."""
+    mine = (tables.posts.c.kind == PostKind.PARTNERS.value) & (tables.posts.c.incident_id == incident_id)
+    values = {"wanted_revision": tables.posts.c.wanted_revision + 1}
+    await connection.execute(sa.update(tables.posts).where(mine).values(**values))
 
 
 def arrived(notice: Notice, mail: Sent | None) -> bool:
     """Whether at least one way has worked."""
     return notice.webhook is WebhookState.SENT or (mail is not None and mail.state is MailState.SENT)
-
-
-def settled(notice: Notice, mail: Sent | None, now: datetime) -> bool:
-    """Whether nothing of a notice is under way any more."""
-    way = {WebhookState.SENDING, WebhookState.WANTED}
-    return notice.webhook not in way and (mail is None or mail.state not in {MailState.WANTED, MailState.SENDING})
 
 
 def notice_from(row: sa.Row[Any]) -> Notice:
@@ -234,6 +245,3 @@ def notice_from(row: sa.Row[Any]) -> Notice:
         if answer is None
         else Answered(answer["name"], datetime.fromisoformat(answer["at"]), answer["noted_by"]),
     )
-
-
-REFRESH_FOR = timedelta(days=3)

@@ -107,6 +107,7 @@ class DialogDesk:
             posts=bench.posts,
             people=people,
             channel=cast("Any", channel),
+            contacts=(),
             mailing=Mailing(
                 database=database,
                 m365=bench.m365.typed,
