@@ -135,6 +135,8 @@ def seen_in(step_id: str, plan: Plan, our_passes: frozenset[str] = frozenset()) 
     )
     if changes:
         return Seen("left", "", tuple(change.what for change in changes), alarms)
+    if plan.unread:
+        return Seen(State.NOT_EVALUATED.value, " ".join(plan.unread), (), alarms)
     if plan.settled is not None:
         return Seen(plan.settled.state.value, plan.settled.reason, (), alarms)
     return Seen(State.ALREADY_SO.value, "", (), alarms)

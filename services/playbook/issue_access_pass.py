@@ -109,9 +109,6 @@ STEP = Step(
     changes=("authentication/temporaryAccessPassMethods",),
     needs=(
         "Policy.Read.All",
-        "User.Read.All",
-        "GroupMember.Read.All",
-        "UserAuthenticationMethod.Read.All",
         "UserAuthenticationMethod.ReadWrite.All",
     ),
     may_run=Permission.ACCOUNT_CONTAIN,

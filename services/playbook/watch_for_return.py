@@ -134,6 +134,8 @@ def picture_of(plans: Mapping[str, Plan], *, enabled: bool, given_back: bool) ->
             continue
         if plan.settled is not None and plan.settled.state not in _GOOD:
             unread[area.key] = plan.settled.reason
+        elif plan.unread:
+            unread[area.key] = " ".join(plan.unread)
         if area.key not in unread or plan.findings or plan.changes:
             things[area.key] = tuple(_things(area, plan))
     return Picture(things, unread, enabled, given_back)

@@ -65,6 +65,7 @@ STANDS_IN: Mapping[str, frozenset[str]] = {
         {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory"}
     ),
     "RoleManagement.Read.Directory": frozenset({"Directory.Read.All", "RoleManagement.ReadWrite.Directory"}),
+    "Policy.Read.All": frozenset({"Policy.ReadWrite.AuthenticationMethod"}),
     "User.Read.All": frozenset({"DeviceManagementManagedDevices.Read.All", "Directory.Read.All"}),
     "UserAuthenticationMethod.Read.All": frozenset({"UserAuthenticationMethod.ReadWrite.All"}),
 }
@@ -167,6 +168,7 @@ def _furnish(sim: Simulator) -> None:
         "otherMails": ["i@elsewhere.example"],
         "mobilePhone": "+1 425 5550100",
     }
+    exchange_of(sim.world).mailbox("joni").cas["SmtpClientAuthenticationDisabled"] = True
     _furnish_mail_flow(sim)
     _furnish_licences_and_devices(sim)
     new_sweep_rule(exchange_of(sim.world).mailbox("lee"), "Colleagues", Sender=f"lynne@{tenant.domain}", KeepLatest=1)
