@@ -157,10 +157,12 @@ async def shown(
 def _button(incident: Incident, standing: Standing, may: frozenset[Permission]) -> Button | None:
     """What can be done about this entry now by somebody who may do this much."""
     entry, target = standing.entry, f"{incident.id}/{standing.entry.id}"
-    if entry.may_run not in may or standing.state in _BUSY:
+    if entry.may_run not in may:
         return None
     if isinstance(entry, Guided):
         return Button(entry.button, entry.opens, target, incident.nonce) if entry.opens in set(Verb) else None
+    if standing.state in _BUSY:
+        return None
     if isinstance(entry, HumanTask):
         return None if standing.ended else Button("Open task…", Verb.TASK_SHOW, target, incident.nonce)
     nonce = _nonce(incident, standing.plan)

@@ -26,6 +26,8 @@ from services.access import Permission
 from services.approvals import Approval, ApprovalState, PlanKind, plans_from_json
 from services.channel import Actor
 from services.incidents import store
+from services.incidents.links import linked_to
+from services.incidents.met import met_in
 from services.incidents.model import Incident, IncidentState, Phase, Subject
 from services.incidents.progress import Progress, progress_of
 from services.incidents.still_open import GIVE_BACK
@@ -53,7 +55,7 @@ RULES: Mapping[Rule, str] = {
     Rule.CONFIRM: "The person who asked must confirm.",
     Rule.SECOND_PERSON: "A second person with the Approver role must decide.",
 }
-_WEIGHTS: Mapping[Severity, Tone] = {
+WEIGHTS: Mapping[Severity, Tone] = {
     Severity.ALARM: Tone.ATTENTION,
     Severity.NOTE: Tone.NEUTRAL,
     Severity.WARNING: Tone.WARNING,
@@ -102,6 +104,7 @@ class _Facts:
     latest: Mapping[str, Run]
     plans: Mapping[str, Plan]
     findings: tuple[Found, ...]
+    linked: tuple[str, ...]  # the labels of the incidents that belong together with this one
     unreached: frozenset[str]  # names of approvers whom Teams did not let us ask
     progress: Progress  # of the later phases
 
@@ -117,6 +120,7 @@ async def _facts(parts: Parts, incident_id: str) -> _Facts:
             latest={run.step_id: run for run in await runs_of(connection, incident_id)},
             plans=plans_from_json(incident.plan.get("steps", {})),
             findings=await findings_of(connection, incident_id),
+            linked=await linked_to(connection, incident_id),
             unreached=await unreached(connection, waiting.id) if waiting else frozenset(),
             progress=await progress_of(connection, incident, parts.steps),
         )
@@ -152,6 +156,7 @@ async def incident_view(
         approval=_approval_box(facts, waiting or _telling(facts.newest)),
         buttons=buttons,
         more_buttons=more,
+        linked=facts.linked,
         notice=notice,
         refresh=Button("Refresh", Verb.VIEW.value, incident.id, incident.nonce) if refresh_for else None,
         refresh_for=refresh_for[:_MOST_REFRESHED],
@@ -308,7 +313,7 @@ def _next_later(progress: Progress) -> tuple[str, Tone]:
     for phase in progress.phases:
         if phase not in progress.opened:
             return _BEGIN[phase], Tone.ATTENTION if phase is Phase.INFORM else Tone.NEUTRAL
-    left = {phase: sum(not each.ended for each in progress.of(phase)) for phase in progress.phases}
+    left = {phase: sum(each.waits for each in progress.of(phase)) for phase in progress.phases}
     words = ", ".join(f"{count} in {PHASE_TITLES[phase]}" for phase, count in left.items() if count)
     if words:
         return f"Go on in the cards of this thread. Still to do: {words}.", Tone.NEUTRAL
@@ -399,7 +404,7 @@ def _finding_line(found: Found) -> FindingLine:
     finding = found.finding
     if found.resolved_at is not None:
         return FindingLine("resolved", Tone.GOOD, f"{finding.title}: not there any more", (), found.resolved_at)
-    tone = _WEIGHTS[finding.severity]
+    tone = WEIGHTS[finding.severity]
     return FindingLine(finding.severity.value, tone, finding.title, finding.reasons, finding.at)
 
 
@@ -495,9 +500,19 @@ async def _buttons(parts: Parts, facts: _Facts, viewer: Viewer | None) -> tuple[
     buttons = [replace(each, style=ButtonStyle.POSITIVE) if each.title == following else each for each in buttons]
     if (contain or Permission.INCIDENT_READ in may) and incident.investigation.get("done"):
         buttons.insert(0, _what_happened(incident, buttons))
+    buttons += _about_findings(facts, may)
     known = {PHASE_TITLES[phase] for phase in opened}
     ordered = sorted(buttons, key=lambda each: (each.style is ButtonStyle.DEFAULT, each.title in known))
     return tuple(ordered[:_MOST_BUTTONS]), tuple(ordered[_MOST_BUTTONS:])
+
+
+def _about_findings(facts: _Facts, may: frozenset[Permission]) -> Iterable[Button]:
+    """What can be done with what was found: look at the evidence, and take care of whom the intruder met, too."""
+    incident, nonce = facts.incident, str(facts.incident.investigation.get("nonce", ""))
+    if facts.findings and Permission.INCIDENT_READ in may and incident.investigation.get("done"):
+        yield Button("Show evidence…", Verb.EVIDENCE_SHOW.value, incident.id, nonce)
+    if met_in(facts.findings) and Permission.INCIDENT_OPEN in may:
+        yield Button("Open another incident…", Verb.LINK_SHOW.value, incident.id, nonce)
 
 
 def _working_buttons(facts: _Facts, *, can_undo: bool) -> Iterable[Button]:
@@ -550,7 +565,7 @@ def _following(facts: _Facts) -> str | None:
     for phase in reach:
         if phase not in facts.progress.opened:
             return PHASE_TITLES[phase]
-    if reach and all(each.ended for each in facts.progress.standings):
+    if reach and not any(each.waits for each in facts.progress.standings):
         return "Close incident…"
     return None
 

@@ -124,7 +124,8 @@ def _buttons(parts: Parts, task: Task, may: frozenset[Permission], checked: Step
     if _may_run(parts, task) in may:
         looking = checked is not None and checked.state is PlanState.PLANNING
         if _is_on_premises(task) and not looking:
-            buttons.append(Button("Check again", Verb.TASK_CHECK, task.id, task.nonce, ButtonStyle.POSITIVE))
+            nonce = checked.nonce if checked else task.nonce  # each look has a button of its own
+            buttons.append(Button("Check again", Verb.TASK_CHECK, task.id, nonce, ButtonStyle.POSITIVE))
         style = ButtonStyle.DEFAULT if _is_on_premises(task) else ButtonStyle.POSITIVE
         buttons.append(Button("Done", Verb.TASK_DONE, task.id, task.nonce, style))
         if task.assignee is None:
@@ -203,6 +204,9 @@ async def _task(parts: Parts, click: Click) -> Task:
         else:
             task = await tasks.get(connection, first)
             nonce = task.nonce
+            looked = await step_plan(connection, task.incident_id or "", task.step_id)
+            if click.verb == Verb.TASK_CHECK and looked is not None:
+                nonce = looked.nonce
     if not store.same_nonce(nonce, click.nonce):
         raise BadInput(reason="stale-card")
     if task.state is not TaskState.OPEN:

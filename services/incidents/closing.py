@@ -82,7 +82,7 @@ async def balance_of(connection: AsyncConnection, incident: Incident, steps: Seq
             *(Line(claim.text, "; ".join(claim.why[:1])) for claim in verdict.still_open),
             *_not_begun(progress),
         ),
-        lessons=lessons_of(incident, verdict, runs),
+        lessons=lessons_of(incident, verdict, runs, findings),
     )
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from services.incidents.entry import Way
 from services.incidents.model import Incident
 from services.incidents.verdict import Verdict
-from services.incidents.verdict_case import BLOCK, Topic
-from services.playbook.ledger import Run, RunKind
-from services.playbook.step import State
+from services.incidents.verdict_case import BLOCK, SENT_MAIL, Topic
+from services.playbook.ledger import Found, Run, RunKind
+from services.playbook.step import Severity, State
 
 _BY_WAY: Mapping[Way, str] = {
     Way.APPROVAL_WORN_DOWN: "Somebody approved a sign-in that was not theirs. Show a number to be matched, and teach "
@@ -29,20 +29,21 @@ _BY_WAY: Mapping[Way, str] = {
 _MOST = 4
 
 
-def lessons_of(incident: Incident, verdict: Verdict, runs: Iterable[Run]) -> tuple[str, ...]:
+def lessons_of(incident: Incident, verdict: Verdict, runs: Iterable[Run], findings: Iterable[Found]) -> tuple[str, ...]:
     """At most a handful of sentences, the most useful first."""
-    return tuple(_lessons(incident, verdict, runs))[:_MOST]
+    return tuple(_lessons(incident, verdict, runs, findings))[:_MOST]
 
 
-def _lessons(incident: Incident, verdict: Verdict, runs: Iterable[Run]) -> Iterable[str]:
+def _lessons(incident: Incident, verdict: Verdict, runs: Iterable[Run], findings: Iterable[Found]) -> Iterable[str]:
     if verdict.entry is not None:
         yield _BY_WAY[verdict.entry.way]
     locked = _locked_at(runs)
     if locked is not None:
         yield f"The account was locked {_span(incident.opened_at, locked)} after the incident was opened."
-    sent = [claim for claim in verdict.claims if claim.topic is Topic.SENT and claim.by]
-    if verdict.entry is not None and sent:
-        yield f"{sent[0].text} They need to know."
+    told = [claim for claim in verdict.claims if claim.topic is Topic.SENT]
+    sent = [each for each in findings if each.step_id == SENT_MAIL and each.finding.severity is not Severity.NOTE]
+    if told and sent:
+        yield f"{told[0].text} They need to know."
     if verdict.gaps:
         count = len(verdict.gaps)
         could = "1 check could not be made" if count == 1 else f"{count} checks could not be made"

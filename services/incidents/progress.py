@@ -23,6 +23,7 @@ from services.tasks import Task, TaskState
 # What is not an end state of the playbook.
 OPEN, PLANNED, PLANNING, WAITING = "open", "ready", "planning", "waiting"
 _NO_END = frozenset({OPEN, PLANNED, PLANNING, WAITING, State.RUNNING.value})
+_FOR_A_PERSON = frozenset({OPEN, PLANNED, WAITING})
 _TASK_STATES: Mapping[TaskState, str] = {
     TaskState.DONE: State.DONE.value,
     TaskState.OPEN: OPEN,
@@ -47,6 +48,11 @@ class Standing:
     def ended(self) -> bool:
         """Whether it has come to an end, good or bad."""
         return self.state not in _NO_END
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody has to do or to decide something about it; what runs by itself does not wait."""
+        return self.state in _FOR_A_PERSON
 
 
 @dataclass(frozen=True)

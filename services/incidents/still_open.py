@@ -10,10 +10,11 @@ from services.incidents.model import LATER, Phase
 from services.incidents.verdict_case import BLOCK, FEW, GOOD_ENDS, LASTING, Case, Claim, Topic
 from services.playbook import ENTRY_BY_ID
 from services.playbook.ledger import EffectState, RunKind
-from services.playbook.step import State
+from services.playbook.step import Guided, State
 from services.tasks import TaskState
 
 GIVE_BACK = "unlock-sign-in"
+_GOES_ON = frozenset({State.ACCEPTED, State.RUNNING})
 _BAD_ENDS = frozenset(
     {
         State.ACCEPTED,
@@ -69,7 +70,9 @@ def _open_later(case: Case) -> Iterable[Claim]:
     """What was begun to inform, recover or strengthen and has not ended well, and what waits to be done by hand."""
     for run in case.latest.values():
         entry = case.steps.get(run.step_id) or ENTRY_BY_ID.get(run.step_id)
-        if entry is not None and entry.phase in LATER and run.state in _BAD_ENDS:
+        if entry is None or entry.phase not in LATER or run.state not in _BAD_ENDS:
+            continue
+        if not (isinstance(entry, Guided) and run.state in _GOES_ON):  # a watch goes on by itself
             yield Claim(Topic.OPEN, f"{entry.title}: {run.reason or 'under way'}", (entry.title,))
     for task in case.tasks:
         if task.state is TaskState.OPEN:

@@ -21,9 +21,9 @@ from services.incidents import timeline
 from services.incidents.model import LATER, Incident
 from services.incidents.timeline import SYSTEM, AuditTag, Entry, first_break
 from services.incidents.verdict import Verdict, verdict_of
-from services.playbook import ENTRY_BY_ID, GUIDED, PLAYBOOK, STEPS, TASKS
+from services.playbook import ENTRY_BY_ID, PLAYBOOK, STEPS, TASKS
 from services.playbook.ledger import Effect, Found, Run, RunKind, effects_of, findings_of, runs_of
-from services.playbook.step import Plan, Risk, State
+from services.playbook.step import Plan, Risk, State, Step
 from services.tasks import Task, TaskState, tasks_of
 from services.vault import Vault
 
@@ -125,7 +125,11 @@ class Case:
                 _standing(step.id, step.title, step.risk is Risk.READ, latest.get(step.id), proposed.get(step.id))
                 for step in STEPS
             ),
-            *(_standing(entry.id, entry.title, False, latest.get(entry.id), None) for entry in (*GUIDED, *TASKS)),
+            *(
+                _standing(entry.id, entry.title, False, latest.get(entry.id), None)
+                for entry in PLAYBOOK
+                if not isinstance(entry, Step)
+            ),
             *(_by_hand(task) for task in self.tasks if task.step_id not in human),
             *(
                 _standing(step_id, step_id, run.kind is RunKind.READ, run, None)
