@@ -74,6 +74,7 @@ class Crew:
         self._hungry = asyncio.Event()
         self._under_way = 0
         self._lost = False
+        self._broken = False  # by a fault of our own, which whoever waits for the workers gets
         self._failure: IRBotError | None = None
         self._trouble: IRBotError | None = None
         self._failed_in_a_row = 0
@@ -100,6 +101,9 @@ class Crew:
 
     async def _feed(self) -> None:
         while True:
+            self._hungry.clear()  # whoever gets hungry from here on is not overlooked
+            if self._broken:
+                return
             if self._lost or not self._may_act():
                 raise LeaseLost
             stopped = await self._stopped()
@@ -114,7 +118,6 @@ class Crew:
             self._stop_where_asked(stopped or halt is Halt.STOPPED)
             if not items and self._idle and await self._over(halt):
                 return
-            self._hungry.clear()
             try:
                 await asyncio.wait_for(self._hungry.wait(), _RECORDED_EVERY_SECONDS)
             except TimeoutError:
@@ -180,12 +183,17 @@ class Crew:
             try:
                 if not self._may_act():
                     self._lost = True
+                    self._hungry.set()
                     return
                 if self._failure is not None:
                     self._results.append(Result(item.key, ItemState.WAITING))
                     continue
                 result = await self._changed(item)
                 self._results.append(result)  # looked up only now: the feeder takes the list away in between
+            except BaseException:
+                self._broken = True
+                self._hungry.set()
+                raise
             finally:
                 self._under_way -= 1
 

@@ -147,7 +147,10 @@ class Rows:
             await connection.execute(
                 sa.update(bulk_jobs)
                 .where(bulk_jobs.c.id == job_id)
-                .values(state=JobState.RUNNING.value, began_at=sa.func.coalesce(bulk_jobs.c.began_at, now))
+                .values(
+                    state=JobState.RUNNING.value,
+                    began_at=sa.func.coalesce(bulk_jobs.c.began_at, sa.literal(now, tables.UtcTime)),
+                )
             )
 
     async def end(self, job_id: str, reason: str, now: datetime) -> None:
