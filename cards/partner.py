@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cards.elements import (
+    COLOURS,
     MAX_DETAIL,
     MAX_NAME,
     Card,
     Element,
     Part,
-    badge,
     buttons,
     card,
+    columns,
     expandable,
     fitted,
     heading,
@@ -75,7 +76,10 @@ def _recall(box: RecallBox) -> Element:
 
 
 def _line(line: PartnerLine) -> Element:
-    rows = [badge(TONE_SYMBOLS[line.tone], line.state, line.tone, about=separated(line.name, line.kind))]
+    rows = [
+        text(separated(line.name, line.kind), spacing="none", limit=MAX_DETAIL),
+        text(line.state, bold=True, spacing="none", limit=MAX_NAME),
+    ]
     if line.phone:
         rows.append(text("Call: ", strong(line.phone, MAX_NAME), spacing="none"))
     detail: list[Part] = [separated(*line.details)] if line.details else []
@@ -83,7 +87,9 @@ def _line(line: PartnerLine) -> Element:
         detail += [SEPARATOR, when(line.at)] if detail else [when(line.at)]
     if detail:
         rows.append(text(*detail, size="small", subtle=True, spacing="none", limit=MAX_DETAIL))
-    return section(rows, spacing="medium", separator=True)
+    # Unlike a badge, rows of text break words that are longer than the card.
+    mark = text(TONE_SYMBOLS[line.tone], bold=True, spacing="none", color=COLOURS[line.tone])
+    return section([columns(("auto", [mark]), ("stretch", rows))], spacing="medium", separator=True)
 
 
 def _sending(view: PartnersView, limit: int) -> list[Element]:

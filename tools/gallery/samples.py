@@ -29,7 +29,9 @@ from cards.views import (
 )
 from tools.gallery.blast_samples import BLASTS, COMPOSERS, LESSONS, WARNINGS
 from tools.gallery.cast import BARE, LARGE_PERSON, LONG, LONG_NAME, OPENED, A, G, W, button, object_id
+from tools.gallery.evidence_samples import EVIDENCES, PICKS
 from tools.gallery.incident_samples import APPROVALS, INCIDENTS, PLANS
+from tools.gallery.partner_samples import PARTNERS
 from tools.gallery.phase_samples import CLOSINGS, LISTS_OF_TASKS, PHASES, TASKS
 from tools.gallery.recover_samples import ALARMS, GATES, PASSES, WATCHES
 from tools.gallery.verdict_samples import VERDICTS
@@ -157,6 +159,7 @@ REPORTS = {
 
 def _samples() -> tuple[Sample, ...]:
     return (
+        *(Sample("partners_card", n, partial(cards.partners_card, v)) for n, v in PARTNERS.items()),
         *(Sample("incident_card", n, partial(cards.incident_card, v)) for n, v in INCIDENTS.items()),
         *(Sample("approval_card", n, partial(cards.approval_card, v)) for n, v in APPROVALS.items()),
         *(Sample("phase_card", n, partial(cards.phase_card, v)) for n, v in PHASES.items()),
@@ -173,6 +176,8 @@ def _samples() -> tuple[Sample, ...]:
         *(Sample("alarm_card", n, partial(cards.alarm_card, v)) for n, v in ALARMS.items()),
         *(Sample("plan_card", n, partial(cards.plan_card, v)) for n, v in PLANS.items()),
         *(Sample("verdict_card", n, partial(cards.verdict_card, v)) for n, v in VERDICTS.items()),
+        *(Sample("evidence_card", n, partial(cards.evidence_card, v)) for n, v in EVIDENCES.items()),
+        *(Sample("pick_card", n, partial(cards.pick_card, v)) for n, v in PICKS.items()),
         *(Sample("choice_card", n, partial(cards.choice_card, v)) for n, v in CHOICES.items()),
         *(Sample("nearest_card", n, partial(cards.nearest_card, v)) for n, v in NEARESTS.items()),
         *(Sample("help_card", n, partial(cards.help_card, v)) for n, v in HELPS.items()),
