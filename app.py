@@ -237,7 +237,7 @@ class Application:
         durable.register(OFFER, deliveries.offer, pending=deliveries.pending_offers, give_up=deliveries.gave_up)
         durable.register(DELIVER, deliveries.deliver, pending=deliveries.pending_deliveries, give_up=deliveries.gave_up)
         at_the_end.push_async_callback(self.publisher.close)
-        at_the_end.push_async_callback(durable.close)
+        at_the_end.push_async_callback(durable.close, settings.stop_seconds)
         at_the_end.push_async_callback(blasting.close)
         await durable.launch()
         await self.publisher.start()

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What the modules of each folder may import of the project.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "app": ("bot", "cards", "dialogs", "services"),
+    "app": ("bot", "cards", "dialogs", "manifest", "services"),
     "benchmarks": ("app", "benchmarks", "services", "simulator"),
     "bot": ("bot", "cards", "dialogs", "services"),
     "dialogs": ("cards", "dialogs", "services"),
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "services.settings",
         "services.together",
     ),
+    "manifest": ("manifest",),
     "simulator": ("simulator",),
     "simulator.consent": ("services.rights", "simulator"),
     "tools": ("cards", "dialogs", "services", "tools"),
@@ -44,7 +45,7 @@ ONLY_IN: dict[str, str] = {
     "botframework": "bot",
     "dbos": "services.durable",
 }
-PROJECT = ("app", "benchmarks", "bot", "cards", "dialogs", "services", "simulator", "tests", "tools")
+PROJECT = ("app", "benchmarks", "bot", "cards", "dialogs", "manifest", "services", "simulator", "tests", "tools")
 
 
 def test_every_module_keeps_the_arrows() -> None:

@@ -87,6 +87,6 @@ def test_what_is_missing_is_told_and_nothing_is_drawn(
 
 def test_another_version_of_a_package_is_not_taken(tmp_path: Path) -> None:
     for name in render.PACKAGES:
-        (tmp_path / name).mkdir()
+        (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "package.json").write_text(json.dumps({"version": "0.0.1"}))
     assert render.packages_ready(tmp_path) is False
