@@ -28,8 +28,8 @@ DEV = ("requirements.txt", "requirements-dev.txt")
 # What each command needs, and the commands that it hands over to, one after another.
 COMMANDS = {
     "demo": (RUN, [["app.py", "demo"]]),
-    # Most of the time is waiting: for replicas, pauses and patience. A file stays with one process.
-    "test": (DEV, [["-m", "pytest", "-n", "3", "--dist", "loadfile"]]),
+    # Most of the time is waiting: for replicas, pauses and patience.
+    "test": (DEV, [["-m", "pytest", "-n", "4", "--dist", "worksteal"]]),
     "drill": (RUN, [["app.py", "drill"]]),
     "bench": (RUN, [["app.py", "bench"]]),
     "score": (RUN, [["app.py", "score"]]),

@@ -169,6 +169,7 @@ class Settings(BaseSettings):
 
     # Patience
     answer_seconds: float = Field(default=1.2, gt=0, le=5)
+    stop_seconds: float = Field(default=5, ge=0, le=60)  # what running work gets when IRBot is told to stop
     call_timeout_seconds: float = Field(default=30, gt=0)
     verify_patience_seconds: float = Field(default=120, ge=0)
     check_timeout_seconds: float = Field(default=180, gt=0)  # one check of the investigation

@@ -39,6 +39,9 @@ __all__ = ["Aim", "Bench", "BenchError", "Pressed"]
 T = TypeVar("T")
 Build = Callable[[Settings], web.Application]
 
+# Settings of every bench of this process that does not choose its own.
+SETTINGS: dict[str, str] = {}
+
 _READY_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.02
 # Longer than the pause in which a bot keeps to the pace that Teams asks of it.
@@ -83,9 +86,8 @@ class Bench:
             port = await asyncio.to_thread(free_port, _BOT_PORT + os.getpid() % 4000)
             url = f"http://127.0.0.1:{port}/api/messages"
             sim = await stack.enter_async_context(Simulator(replace(config or SimulatorConfig(), bot_url=url)))
-            environment = sim.environment() | {
-                f"IRBOT_{name.upper()}": value for name, value in (settings or {}).items()
-            }
+            chosen = {**SETTINGS, **(settings or {})}
+            environment = sim.environment() | {f"IRBOT_{name.upper()}": value for name, value in chosen.items()}
             bot = (
                 _OwnProcess(environment, port, folder)
                 if own_process

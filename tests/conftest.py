@@ -7,12 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from simulator import bench as benches
 from simulator.bench import Bench
 from simulator.config import SimulatorConfig
 from simulator.permissions import EVERY_NARROW_ONE
 from simulator.server import Simulator
 
 pytest_plugins = ("tests.databases", "tests.graph_contract")
+
+# A loaded machine answers a press late, and nobody waits here for work that a test has left unfinished.
+benches.SETTINGS = {"answer_seconds": "4", "stop_seconds": "0.2"}
 
 # Audit queries and devices take minutes in the cloud; what waits for them is tested where it matters.
 AT_ONCE = SimulatorConfig(audit_query_seconds=0, device_seconds=0)

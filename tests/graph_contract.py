@@ -6,7 +6,6 @@ builders and models. Method, path, query options, body and the permission that t
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib
 import inspect
@@ -254,10 +253,10 @@ def _body_model(verb: Any, builder: Any) -> Any:
         return None
     module = inspect.getmodule(type(builder))
     assert module is not None
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.ImportFrom) and any(alias.name == parameter.annotation for alias in node.names):
-            where = importlib.import_module("." * node.level + (node.module or ""), module.__package__)
-            return getattr(where, parameter.annotation)
+    # Not `ast`: before Python 3.12 it fails at times while another thread uses it (CPython issue 106905).
+    found = re.search(rf"^\s*from (\S+) import {parameter.annotation}$", inspect.getsource(module), re.MULTILINE)
+    if found is not None:
+        return getattr(importlib.import_module(found[1], module.__package__), parameter.annotation)
     raise AssertionError(f"{parameter.annotation} is not imported by {module.__name__}")
 
 

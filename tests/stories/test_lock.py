@@ -284,10 +284,10 @@ async def test_an_unknown_command_gets_help(bench: Bench) -> None:
 
 
 async def test_an_expired_approval_says_so_and_changes_nothing() -> None:
-    async with Bench.start(settings={"approval_minutes": "0.03"}) as bench:
+    async with Bench.start(settings={"approval_minutes": "0.1"}) as bench:
         await ask(bench, "megan@contoso.com")
         late = await bench.aim("Lock now", by="alex", where="thread")
-        card = await bench.until_button("Lock account…", by="alex", where="thread")
+        card = await bench.until_button("Lock account…", by="alex", where="thread", timeout=30)
         assert card.has("expired")
         answer = await late.press()
         assert answer.has("time")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,11 +12,19 @@ from simulator.channel.conversations import Post
 from simulator.channel.delivery import Redelivery
 from simulator.channel.signing import Forgery
 from simulator.faults import Fault, Kind
+from tests.conftest import AT_ONCE
 from tests.stories.steps import LOCKED, ask, is_locked, lock, open_incident, writes
 
 PROMISE_SECONDS = 2.0
-SLOW_SECONDS = 20
+SLOW_SECONDS = 6
 LATER_SECONDS = SLOW_SECONDS * 3
+
+
+@pytest.fixture
+async def usual_bench() -> AsyncIterator[Bench]:
+    """The bot with its own patience for an answer."""
+    async with Bench.start(AT_ONCE, settings={"answer_seconds": "1.2"}) as started:
+        yield started
 
 
 async def over_the_button(bench: Bench, account: str) -> Aim:
@@ -30,7 +39,8 @@ def cards_in_thread(bench: Bench) -> list[Post]:
     return [post for post in bench.posts(by="alex", where="thread") if post.card is not None]
 
 
-async def test_every_answer_comes_in_time_while_graph_is_slow_and_the_work_follows(bench: Bench) -> None:
+async def test_every_answer_comes_in_time_while_graph_is_slow_and_the_work_follows(usual_bench: Bench) -> None:
+    bench = usual_bench
     await open_incident(bench, "megan@contoso.com")
     thread = bench.thread
     ask_megan = await bench.aim("Lock account…", by="alex", where=thread)
@@ -134,9 +144,9 @@ async def test_what_is_delivered_again_because_no_answer_came_is_done_once(bench
     assert len(cards_in_thread(bench)) == 1
 
 
-@pytest.mark.parametrize("seconds", [1.0, 7.0])
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
 async def test_an_orderly_stop_in_the_middle_loses_nothing_and_repeats_nothing(seconds: float) -> None:
-    async with Bench.start(own_process=True) as bench:
+    async with Bench.start(own_process=True, settings={"stop_seconds": "3"}) as bench:
         aim = await over_the_button(bench, "megan@contoso.com")
         await bench.settled(quiet=0.5)
         # One call of the block: what ends within the bot's patience at its end, and what does not.
