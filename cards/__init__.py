@@ -4,6 +4,7 @@ from cards.access_pass import access_pass_card
 from cards.approval import approval_card
 from cards.blast import blast_card, composer_card
 from cards.closing import closing_card
+from cards.evidence import evidence_card, pick_card
 from cards.gate import gate_card
 from cards.help import help_card, whoami_card
 from cards.incident import incident_card
@@ -28,6 +29,7 @@ __all__ = [
     "choice_card",
     "closing_card",
     "composer_card",
+    "evidence_card",
     "gate_card",
     "help_card",
     "incident_card",
@@ -37,6 +39,7 @@ __all__ = [
     "notice_card",
     "partners_card",
     "phase_card",
+    "pick_card",
     "plan_card",
     "problem_card",
     "report_card",

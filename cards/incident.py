@@ -50,6 +50,8 @@ def _draw(view: IncidentView, limit: int) -> Card:
     body: list[Element] = [_headline(view)]
     body += warnings(view.warnings)
     body += _decision(view, limit)
+    if view.linked:
+        body.append(text("Belongs together with ", ", ".join(view.linked), spacing="medium"))
     if view.notice:
         body.append(section([text(view.notice, bold=True)], tone=Tone.NEUTRAL, spacing="medium"))
     body += buttons(view.buttons)

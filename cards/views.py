@@ -118,6 +118,7 @@ class IncidentView:
     approval: ApprovalBox | None = None
     buttons: tuple[Button, ...] = ()
     more_buttons: tuple[Button, ...] = ()  # folded away
+    linked: tuple[str, ...] = ()  # the numbers of incidents that belong together with this one
     notice: str | None = None  # one line for the person who clicked
     refresh: Button | None = None  # sent as the card's refresh action
     refresh_for: tuple[str, ...] = ()  # Teams user ids, at most 60
@@ -284,6 +285,42 @@ class PlanCardView:
     rule: str
     warnings: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True)
+class PickView:
+    """One of several things is to be picked. Each choice is its value and its title."""
+
+    incident_number: str
+    title: str
+    text: str
+    label: str
+    choices: tuple[tuple[str, str], ...]
+    button: Button
+
+
+@dataclass(frozen=True)
+class EvidencePiece:
+    """One piece of what was kept, with a masked excerpt."""
+
+    name: str
+    at: datetime
+    sha256: str
+    excerpt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    """One finding and what lies behind it."""
+
+    incident_number: str
+    subject: PersonLine
+    title: str
+    tone: Tone
+    check: str
+    reasons: tuple[str, ...] = ()
+    at: datetime | None = None
+    pieces: tuple[EvidencePiece, ...] = ()
 
 
 @dataclass(frozen=True)

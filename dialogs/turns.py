@@ -21,7 +21,9 @@ from dialogs import (  # the dialogs' own names
     close,
     educate,
     evict,
+    evidence,
     help,  # noqa: A004
+    links,
     lock,
     open,  # noqa: A004
     partner,
@@ -82,6 +84,7 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.BLAST_ASK: blasts.ask,
     Verb.BLAST_CANCEL: blasts.steer("cancel"),
     Verb.BLAST_DROP: blasts.drop,
+    Verb.BLAST_EXPORT: blasts.export,
     Verb.BLAST_MAIL: blasts.mail,
     Verb.BLAST_PAUSE: blasts.steer("pause"),
     Verb.BLAST_RECALL: blasts.steer("recall"),
@@ -92,6 +95,8 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.CHOOSE: open.choose,
     Verb.CLOSE_CONFIRM: close.confirm,
     Verb.CLOSE_SHOW: close.show,
+    Verb.EVIDENCE_ONE: evidence.one,
+    Verb.EVIDENCE_SHOW: evidence.show,
     Verb.EVICT_ASK: evict.ask,
     Verb.EVICT_ASK_ALL: evict.ask_all,
     Verb.EVICT_REVIEW: evict.review,
@@ -104,6 +109,8 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.LESSON_OPEN: educate.open_composer,
     Verb.LESSON_PREVIEW: educate.preview,
     Verb.LESSON_UNDERSTOOD: recipients.understood,
+    Verb.LINK_OPEN: links.open_one,
+    Verb.LINK_SHOW: links.show,
     Verb.LOCK_ASK: lock.ask,
     Verb.LOOK_AGAIN: evict.look_again,
     Verb.PARTNERS_ANEW: partner.anew,
@@ -142,6 +149,8 @@ _ABOUT_INCIDENT = frozenset(
     {
         Verb.CLOSE_SHOW,
         Verb.EVICT_REVIEW,
+        Verb.EVIDENCE_SHOW,
+        Verb.LINK_SHOW,
         Verb.LOCK_ASK,
         Verb.LOOK_AGAIN,
         Verb.PHASE_SHOW,
@@ -155,6 +164,8 @@ _WITH_INPUTS = frozenset(
         Verb.CHOOSE,
         Verb.CLOSE_CONFIRM,
         Verb.EVICT_ASK,
+        Verb.EVIDENCE_ONE,
+        Verb.LINK_OPEN,
         Verb.GATE_ASK,
         Verb.GATE_WAIVE,
         Verb.PARTNERS_ANSWERED,
@@ -170,9 +181,7 @@ _WITH_INPUTS = frozenset(
     }
 )
 _ON_THE_GATE = frozenset({Verb.GATE_CHECK, Verb.GATE_GIVE_BACK, Verb.GATE_WAIVE})
-_ON_PARTNERS = frozenset(
-    {Verb.PARTNERS_ANEW, Verb.PARTNERS_ANSWERED, Verb.PARTNERS_MONEY, Verb.PARTNERS_SEND}
-)
+_ON_PARTNERS = frozenset({Verb.PARTNERS_ANEW, Verb.PARTNERS_ANSWERED, Verb.PARTNERS_MONEY, Verb.PARTNERS_SEND})
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
 _ABOUT_TASK = frozenset({Verb.TASK_CHECK, Verb.TASK_DONE, Verb.TASK_TAKE, Verb.TASK_WAIVE})
 _ON_A_PHASE = frozenset({Verb.STEP_CHECK, Verb.STEP_PLAN, Verb.TASK_SHOW})
@@ -184,6 +193,7 @@ _ON_A_BLAST = frozenset(
         Verb.BLAST_ASK,
         Verb.BLAST_CANCEL,
         Verb.BLAST_DROP,
+        Verb.BLAST_EXPORT,
         Verb.BLAST_MAIL,
         Verb.BLAST_PAUSE,
         Verb.BLAST_RECALL,
@@ -205,6 +215,7 @@ _AGAIN = (
         {
             Verb.TASK_CHECK.value,
             Verb.REPORT_SHOW.value,
+            Verb.BLAST_EXPORT.value,
             Verb.LESSON_PREVIEW.value,
             Verb.WARN_PREVIEW.value,
         }
@@ -214,7 +225,16 @@ _AGAIN = (
 _AGAIN_AFTER_SECONDS = 15.0
 # What a closed incident still answers: it is read only.
 _WHEN_CLOSED = frozenset(
-    {Verb.CHOOSE, Verb.REPORT_GET, Verb.REPORT_SHOW, Verb.VERDICT_SHOW, Verb.WATCH_REOPEN, Verb.WATCH_SHOW}
+    {
+        Verb.CHOOSE,
+        Verb.EVIDENCE_ONE,
+        Verb.EVIDENCE_SHOW,
+        Verb.REPORT_GET,
+        Verb.REPORT_SHOW,
+        Verb.VERDICT_SHOW,
+        Verb.WATCH_REOPEN,
+        Verb.WATCH_SHOW,
+    }
 )
 _NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
 

@@ -400,6 +400,8 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Nobody else with the Approver role could be found for this.",
         "Ask an administrator to add people to the approver group.",
     ),
+    "no-findings": Explanation("Nothing found", "No check has found anything.", ""),
+    "nobody-met": Explanation("Nobody else", "No other account was used from the same addresses.", ""),
     "nothing-to-apply": Explanation("Nothing to do", "There is nothing left to change.", ""),
     "nothing-to-evict": Explanation(
         "Nothing to remove",

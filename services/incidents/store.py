@@ -8,7 +8,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -188,6 +188,27 @@ async def keep_evidence(
             at=now,
             data={"step": step_id, "name": name, "sha256": digest, "bytes": len(raw)},
         )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One piece of evidence as it lies in the database: packed."""
+
+    name: str
+    at: datetime
+    sha256: str
+    body: bytes
+
+
+async def evidence_of(connection: AsyncConnection, incident_id: str, step_id: str) -> tuple[Kept, ...]:
+    """What one check kept in an incident, the oldest first."""
+    columns = tables.evidence.c
+    query = (
+        sa.select(columns.name, columns.at, columns.sha256, columns.body)
+        .where(columns.incident_id == incident_id, columns.step_id == step_id)
+        .order_by(columns.at)
+    )
+    return tuple(Kept(row.name, row.at, row.sha256, row.body) for row in await connection.execute(query))
 
 
 async def purge_evidence(database: Database, older_than: datetime) -> int:
