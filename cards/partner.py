@@ -113,7 +113,7 @@ def _answering(view: PartnersView) -> list[Element]:
     return [
         heading("Somebody answered?", separator=True),
         _choices(view.who_input, "Which partner", view.who_answered, many=False),
-        text_input(view.name_input, "Name of the person"),
+        text_input(view.name_input, "Name of the person") | {"isMultiline": False, "maxLength": MAX_NAME},
         *buttons(view.answer_buttons),
     ]
 

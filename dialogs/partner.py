@@ -296,7 +296,7 @@ async def view_of(
         how_to="" if newest else _HOW_TO,
         recall=None if bank is None else _recall_box(parts, bank),
         preview_subject=first.subject if first else "",
-        preview=tuple(line for line in (first.text if first else "").split("\n") if line),
+        preview=tuple(_shown(line) for line in (first.text if first else "").split("\n") if line),
         prepared_by=first.prepared_by.name if first else "",
         prepared_at=first.prepared_at if first else None,
         send_input=SEND_TO,
@@ -331,6 +331,11 @@ def _send_buttons(incident: Incident, drafts: Sequence[Notice], first: Notice | 
         return (again,)
     title = "Send now"
     return Button(title, Verb.PARTNERS_SEND.value, incident.id, drafts[0].draft, ButtonStyle.POSITIVE), again
+
+
+def _shown(line: str) -> str:
+    """A line of a list as a card shows it: a hyphen would be taken for markup."""
+    return f"• {line.removeprefix('- ')}" if line.startswith("- ") else line
 
 
 def _who(newest: Sequence[Notice]) -> tuple[Choice, ...]:

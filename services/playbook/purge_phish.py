@@ -10,6 +10,7 @@ from services.access import Permission
 from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.messages import Remedy
+from services.plain_words import explain as words_for
 from services.playbook.delivered_mail import Delivered, Holder, delivered, lying_in
 from services.playbook.gaps import words_of
 from services.playbook.step import (
@@ -39,10 +40,11 @@ async def plan(ctx: Context) -> Plan:
     """Finds who holds the intruder's mail. Where Defender may not be asked, a person gets the list."""
     if ctx.account.is_guest:
         return Plan(settled=Outcome(State.NOT_EVALUATED, "A guest's mail is kept by their own organisation."))
+    why_not = await _why_not(ctx)
     found = await delivered(ctx)
     unread = (*found.unread, *([words_of(found.gaps)] if found.gaps else []))
     if not found.holders:
-        return Plan(settled=_nothing(found, unread))
+        return Plan(settled=_nothing(found, [*unread, *([why_not] if why_not else [])]))
     evidence = {"delivered mail": [asdict(each) for each in found.holders]}
     findings = tuple(_findings(found.holders))
     why_not = await _why_not(ctx)
@@ -66,9 +68,11 @@ async def _why_not(ctx: Context) -> str | None:
     """Why Defender cannot be asked; None where it can."""
     if ctx.settings.cloud is not Cloud.GLOBAL:
         return "Microsoft does not offer this in your cloud."
-    if not await ctx.m365.licences.has_plan(_LICENCE_PLAN):
-        return f"This organisation has no licence for {_LICENCE}."
-    return None
+    try:
+        licensed = await ctx.m365.licences.has_plan(_LICENCE_PLAN)
+    except IRBotError as error:
+        return f"Whether {_LICENCE} is licensed could not be told. {words_for(error).what}"
+    return None if licensed else f"This organisation has no licence for {_LICENCE}."
 
 
 def _change(holder: Holder) -> Change:

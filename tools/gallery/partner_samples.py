@@ -16,7 +16,7 @@ _PREVIEW = (
     "Account: m…@contoso.com",
     "Somebody in Lagos used the account for 25 minutes.",
     "What we know so far:",
-    "- “…” went to 220 recipients",
+    "• “…” went to 220 recipients",
     "Please confirm that you have this, and say who takes care of it. It was sent by Alex Wilber.",
 )
 _NORTHWIND = PartnerLine("Northwind IT", "IT provider (MSP)", "Ready to be sent", N, "+1 425 555 0100")

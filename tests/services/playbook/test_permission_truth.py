@@ -61,6 +61,7 @@ STANDS_IN: Mapping[str, frozenset[str]] = {
     "Directory.Read.All": frozenset({"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}),
     "ExchangeMessageTrace.Read.All": frozenset({"Exchange: Get-MessageTraceV2"}),
     "LicenseAssignment.Read.All": frozenset({"Directory.Read.All", "User.Read.All"}),
+    "Mail.ReadBasic.All": frozenset({"Mail.Read", "Mail.ReadWrite"}),
     "RoleEligibilitySchedule.Read.Directory": frozenset(
         {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory"}
     ),
@@ -72,6 +73,7 @@ STANDS_IN: Mapping[str, frozenset[str]] = {
 
 # The second way to the same: a step works without it, and says what the first way says where both are gone.
 SECOND_WAYS: Mapping[tuple[str, str], str] = {
+    ("purge-phish", "Exchange: Get-MessageTraceV2"): "ExchangeMessageTrace.Read.All",
     ("review-activity", "Exchange: Search-UnifiedAuditLog"): "AuditLogsQuery.Read.All",
     ("trace-sent-mail", "Exchange: Get-MessageTraceV2"): "ExchangeMessageTrace.Read.All",
 }
