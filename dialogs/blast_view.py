@@ -243,5 +243,7 @@ def _buttons(blast: Blast, reach: Reach, counts: Counts, *, personal: bool) -> I
             yield button("Mail whom Teams did not reach…", Verb.BLAST_MAIL)
     if state in {BlastState.DONE, BlastState.PAUSED, BlastState.CANCELLED} and counts.sent and reach.teams:
         yield button("Take back what was sent", Verb.BLAST_RECALL)
+    if state in {BlastState.DONE, BlastState.CANCELLED, BlastState.RECALLED}:
+        yield button("Get the table", Verb.BLAST_EXPORT)
     if state in _UNDECIDED | {BlastState.RUNNING, BlastState.SCHEDULED, BlastState.PAUSED}:
         yield button("Cancel", Verb.BLAST_CANCEL)

@@ -242,6 +242,13 @@ def _again(parts: Parts, parent: Blast, blast_id: str, nonce: str, title: str, a
     )
 
 
+async def export(parts: Parts, click: Click) -> Answer:
+    """Has the table of recipients offered as a file in the personal chat of whoever pressed."""
+    blast = await _named(parts, click)
+    await parts.deliveries.ask_recipients(blast.id, click.actor, click.conversation)
+    return TextAnswer("Look at your personal chat with me: I ask you there whether you want the file.")
+
+
 async def shown(parts: Parts, click: Click, notice: str | None = None) -> Card:
     """The card of the blast that a click is about. Raises NotFound."""
     personal = click.conversation.kind is ConversationKind.PERSONAL

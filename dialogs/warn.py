@@ -179,7 +179,7 @@ def _composer(parts: Parts, incident: Incident, found: Traced) -> ComposerView:
                     Choice(_TICKED, "Those who got the messages that are ticked"),
                     Choice(_EVERYTHING, f"Everybody who got mail {since}: {everybody:,} addresses"),
                 ),
-                _TICKED if any(each.suspicious for each in shown) else _EVERYTHING,
+                _EVERYTHING if everybody and not any(each.suspicious for each in shown) else _TICKED,
                 required="Choose whom to warn.",
             ),
             Field(

@@ -42,6 +42,7 @@ BEYOND: Mapping[tuple[str, str], frozenset[str]] = {
     ("POST", "/v1.0/roleManagement/directory/roleAssignments"): _ROLES,
     ("DELETE", "/v1.0/roleManagement/directory/roleAssignments/{unifiedRoleAssignment-id}"): _ROLES,
     ("POST", "/v1.0/roleManagement/directory/roleEligibilityScheduleRequests"): _ROLES,
+    ("GET", "/v1.0/groups"): frozenset({"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"}),
     ("GET", "/v1.0/users/{user-id}/drive"): _FILES,
     ("GET", "/v1.0/drives/{drive-id}/items/{driveItem-id}/search(q='{q}')"): _FILES,
     ("POST", "/v1.0/groups/{group-id}/members/$ref"): _ROLES | {"GroupMember.ReadWrite.All"},
@@ -51,6 +52,7 @@ BEYOND: Mapping[tuple[str, str], frozenset[str]] = {
 # Calls that the contract file leaves out, each with its reason; the SDK's builders and models alone speak for them.
 OUTSIDE: dict[tuple[str, str], str] = {
     ("GET", "/v1.0/users/{user-id}/ownedObjects/graph.group"): "who owns a role-assignable group is an administrator",
+    ("GET", "/v1.0/groups"): "which group is behind an address that the intruder wrote to",
     ("GET", "/v1.0/users/{user-id}/drive"): "whose files the intruder could read",
     ("GET", "/v1.0/drives/{drive-id}/items/{driveItem-id}/search(q='{q}')"): "what is in those files that hurts",
     ("POST", "/v1.0/oauth2PermissionGrants"): "undo: puts back a grant that was revoked",

@@ -101,7 +101,7 @@ def masked_address(address: str) -> str:
 
 def masked_subject(subject: str, names: Iterable[str] = ()) -> str:
     """A subject without numbers, addresses, links and the names that are given, on one line and not too long."""
-    line = " ".join("".join(char for char in subject if char.isprintable()).split())
+    line = " ".join("".join(char for char in subject if char.isprintable() or char.isspace()).split())
     line = _ADDRESS.sub(_DOTS, _LINK.sub(_DOTS, line))
     for name in sorted({part for each in names for part in each.split()}, key=len, reverse=True):
         if len(name) >= _SHORTEST_NAME:

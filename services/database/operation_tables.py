@@ -10,7 +10,8 @@ report_offers = sa.Table(
     "report_offers",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("incident_id", sa.String(36), sa.ForeignKey("incidents.id"), nullable=False),
+    sa.Column("incident_id", sa.String(36), sa.ForeignKey("incidents.id")),
+    sa.Column("blast_id", sa.String(36), sa.ForeignKey("blasts.id")),  # a table of recipients has this one instead
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("person", sa.JSON, nullable=False),
     sa.Column("conversation", sa.JSON, nullable=False),

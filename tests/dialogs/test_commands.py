@@ -237,7 +237,7 @@ def test_the_table_is_whole() -> None:
     words = [word for row in COMMANDS for word in (row.name, *row.aliases)]
     assert len(words) == len(set(words))
     assert {row.name for row in COMMANDS} == {
-        *("compromise", "status", "report", "tasks", "close", "reopen", "incidents", "whoami", "help")
+        *("compromise", "status", "report", "tasks", "close", "reopen", "incidents", "educate", "whoami", "help")
     }
     for row in COMMANDS:
         assert row.usage.split()[0] == row.name

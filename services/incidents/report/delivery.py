@@ -1,4 +1,4 @@
-"""Reports for people in Teams: asked for, offered in the personal chat, uploaded to their own files on their yes.
+"""Files for people in Teams: asked for, offered in the personal chat, uploaded to their own files on their yes.
 
 Every offer is a row. The report is made anew for the upload, so that it is as of then; nothing of it lies on a disk of
 ours longer than that takes. Who asked is checked again at the yes and right before the upload.
@@ -7,21 +7,27 @@ ours longer than that takes. Who asked is checked again at the yes and right bef
 from __future__ import annotations
 
 import asyncio
+import csv
 import hashlib
+import io
 import json
 import logging
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.access import Access, Permission
+from services.blasts import receipts, rows
+from services.blasts.model import BlastEvent
 from services.channel import Actor, Channel, Conversation, ConversationKind, Upload, Uploads
 from services.database import Database
 from services.database.operation_tables import report_offers
@@ -52,12 +58,15 @@ log = logging.getLogger(__name__)
 
 OFFER, DELIVER = "report-offer", "report-deliver"
 
+Write = Callable[[BinaryIO], None]
+
 
 class ReportKind(StrEnum):
-    """What can be asked for: everything with the evidence, or one of the two reports."""
+    """What can be asked for: everything with the evidence, one of the two reports, or who got a warning or lesson."""
 
     BUNDLE = "bundle"
     PLAIN = "plain"
+    RECIPIENTS = "recipients"
     TECHNICAL = "technical"
 
 
@@ -79,16 +88,18 @@ ENDS = frozenset({OfferState.DECLINED, OfferState.DELIVERED, OfferState.FAILED, 
 _DESCRIPTIONS = {
     ReportKind.BUNDLE: "Both reports, the timeline and the evidence. Guard it: the evidence in it is readable.",
     ReportKind.PLAIN: "What happened in plain words, for the person and their manager.",
+    ReportKind.RECIPIENTS: "Who got the message, and what they answered. Guard it: it names people.",
     ReportKind.TECHNICAL: "Everything that was seen, decided and done.",
 }
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One row of `report_offers`."""
+    """One row of `report_offers`: about an incident, or about the recipients of a blast."""
 
     id: str
-    incident_id: str
+    incident_id: str | None
+    blast_id: str | None
     kind: ReportKind
     person: Actor
     conversation: Conversation
@@ -123,16 +134,31 @@ class Deliveries:
         self._now = now
 
     async def ask(self, incident_id: str, kind: ReportKind, actor: Actor, where: Conversation) -> Offer:
-        """Notes that this person wants a report; it is offered in their personal chat. Raises NotAllowed, NotFound."""
+        """Notes that this person wants a report; it is offered in their personal chat.
+
+        Raises NotAllowed, NotFound, BadInput.
+        """
+        if kind is ReportKind.RECIPIENTS:
+            raise BadInput(reason="unknown-button")
         await self._access.require(actor, Permission.REPORT_TAKE, where, incident_id=incident_id)
+        async with self._database.read() as connection:
+            await store.get(connection, incident_id)
+        return await self._want(actor, where, incident_id=incident_id, kind=kind.value)
+
+    async def ask_recipients(self, blast_id: str, actor: Actor, where: Conversation) -> Offer:
+        """The same for the table of a blast's recipients, for those who may send. Raises NotAllowed, NotFound."""
+        await self._access.require(actor, Permission.BLAST_SEND, where)
+        async with self._database.read() as connection:
+            await rows.get(connection, blast_id)
+        return await self._want(actor, where, blast_id=blast_id, kind=ReportKind.RECIPIENTS.value)
+
+    async def _want(self, actor: Actor, where: Conversation, **about: str) -> Offer:
         offer_id = str(uuid.uuid4())
         async with self._database.write() as connection:
-            await store.get(connection, incident_id)
             await connection.execute(
                 sa.insert(report_offers).values(
                     id=offer_id,
-                    incident_id=incident_id,
-                    kind=kind.value,
+                    **about,
                     person=asdict(actor),
                     conversation=asdict(where),
                     nonce=store.new_nonce(),
@@ -187,9 +213,8 @@ class Deliveries:
         offer = await self.get(key)
         if offer.state is not OfferState.WANTED:
             return
-        incident, case = await self._case(offer)
-        name = file_name(incident, offer.kind)
-        size = await asyncio.to_thread(_size_of, case, offer.kind)
+        name, write = await self._file(offer)
+        size = await asyncio.to_thread(_size_of, write)
         context = {"offer": offer.id, "nonce": offer.nonce}
         try:
             where = await self._personal(offer)
@@ -209,16 +234,17 @@ class Deliveries:
         if offer.state not in {OfferState.ACCEPTED, OfferState.SENDING} or offer.upload is None:
             return
         try:
-            await self._access.require(offer.person, Permission.REPORT_TAKE, None, incident_id=offer.incident_id)
+            needed = Permission.BLAST_SEND if offer.kind is ReportKind.RECIPIENTS else Permission.REPORT_TAKE
+            await self._access.require(offer.person, needed, None, incident_id=offer.incident_id)
         except NotAllowed as error:
             await self._end(offer, OfferState.FAILED, explain(error).what)
             return
         again = offer.state is OfferState.SENDING
         await self._move(offer, OfferState.ACCEPTED, OfferState.SENDING)
         upload = Upload(**json.loads(self._vault.unpack(offer.upload)))
-        _, case = await self._case(offer)
+        _, write = await self._file(offer)
         with tempfile.TemporaryFile() as file:
-            size, fingerprint = await asyncio.to_thread(_write, case, offer.kind, file)
+            size, fingerprint = await asyncio.to_thread(_measured, write, file)
             try:
                 await self._uploads.put(upload.upload_url, file, size)
             except NotFound:
@@ -247,20 +273,27 @@ class Deliveries:
             )
             if moved.rowcount != 1:
                 return
-            await timeline.append(
-                connection,
-                offer.incident_id,
-                AuditTag.REPORT_TAKEN,
-                at=self._now(),
-                actor_id=offer.person.object_id,
-                data={"kind": offer.kind.value, "sha256": fingerprint},
-            )
+            await self._note(connection, offer, fingerprint)
         await self._say(offer, lambda where: self._channel.hand_over_file(where, upload))
 
-    async def _case(self, offer: Offer) -> tuple[Incident, Case]:
+    async def _note(self, connection: AsyncConnection, offer: Offer, fingerprint: str) -> None:
+        """Who took what, with its SHA-256, in the record that it belongs to."""
+        now, by, data = self._now(), offer.person.object_id, {"kind": offer.kind.value, "sha256": fingerprint}
+        if offer.incident_id is not None:
+            await timeline.append(connection, offer.incident_id, AuditTag.REPORT_TAKEN, at=now, actor_id=by, data=data)
+        if offer.blast_id is not None:
+            await rows.get(connection, offer.blast_id, lock=True)
+            await rows.record(connection, offer.blast_id, BlastEvent.EXPORTED, now, actor_id=by, data=data)
+
+    async def _file(self, offer: Offer) -> tuple[str, Write]:
+        """The name of what is wanted, and how it is written."""
+        if offer.blast_id is not None:
+            cells = [row async for row in receipts.table(self._database, offer.blast_id)]
+            return f"recipients-{offer.blast_id[:8]}.csv", partial(_write_table, cells)
         async with self._database.read() as connection:
-            incident = await store.get(connection, offer.incident_id)
-            return incident, await read_case(connection, self._vault, incident, self._now())
+            incident = await store.get(connection, offer.incident_id or "")
+            case = await read_case(connection, self._vault, incident, self._now())
+        return file_name(incident, offer.kind), partial(_write, case, offer.kind)
 
     async def _personal(self, offer: Offer) -> Conversation:
         if offer.conversation.kind is ConversationKind.PERSONAL:
@@ -317,8 +350,7 @@ def file_name(incident: Incident, kind: ReportKind) -> str:
     return incident.label + endings[kind]
 
 
-def _write(case: Case, kind: ReportKind, into: BinaryIO) -> tuple[int, str]:
-    """Writes the file; its size and its SHA-256."""
+def _write(case: Case, kind: ReportKind, into: BinaryIO) -> None:
     match kind:
         case ReportKind.BUNDLE:
             write_bundle(case, into)
@@ -326,6 +358,20 @@ def _write(case: Case, kind: ReportKind, into: BinaryIO) -> tuple[int, str]:
             into.write(as_pdf(plain_report(case)))
         case ReportKind.TECHNICAL:
             into.write(as_pdf(technical_report(case)))
+        case ReportKind.RECIPIENTS:
+            raise ValueError("a table of recipients is about a blast")
+
+
+def _write_table(cells: Sequence[Sequence[str]], into: BinaryIO) -> None:
+    """As CSV that a spreadsheet opens with every letter right."""
+    text = io.TextIOWrapper(into, encoding="utf-8-sig", newline="", write_through=True)
+    csv.writer(text).writerows(cells)
+    text.detach()
+
+
+def _measured(write: Write, into: BinaryIO) -> tuple[int, str]:
+    """Writes the file; its size and its SHA-256."""
+    write(into)
     size = into.tell()
     into.seek(0)
     fingerprint = hashlib.file_digest(into, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
@@ -333,15 +379,16 @@ def _write(case: Case, kind: ReportKind, into: BinaryIO) -> tuple[int, str]:
     return size, fingerprint
 
 
-def _size_of(case: Case, kind: ReportKind) -> int:
+def _size_of(write: Write) -> int:
     with tempfile.TemporaryFile() as file:
-        return _write(case, kind, file)[0]
+        return _measured(write, file)[0]
 
 
 def _offer(row: sa.Row[Any]) -> Offer:
     return Offer(
         id=row.id,
         incident_id=row.incident_id,
+        blast_id=row.blast_id,
         kind=ReportKind(row.kind),
         person=actor_from_json(row.person),
         conversation=conversation_from_json(row.conversation),

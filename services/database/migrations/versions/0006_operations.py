@@ -13,7 +13,8 @@ def upgrade() -> None:
     op.create_table(
         "report_offers",
         sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("incident_id", sa.String(length=36), nullable=False),
+        sa.Column("incident_id", sa.String(length=36), nullable=True),
+        sa.Column("blast_id", sa.String(length=36), nullable=True),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("person", sa.JSON(), nullable=False),
         sa.Column("conversation", sa.JSON(), nullable=False),
@@ -24,6 +25,7 @@ def upgrade() -> None:
         sa.Column("asked_at", sa.String(length=27), nullable=False),
         sa.Column("finished_at", sa.String(length=27), nullable=True),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_report_offers_incident_id_incidents")),
+        sa.ForeignKeyConstraint(["blast_id"], ["blasts.id"], name=op.f("fk_report_offers_blast_id_blasts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_report_offers")),
     )
     op.create_index("ix_report_offers_state", "report_offers", ["state"])
