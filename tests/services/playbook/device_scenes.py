@@ -7,7 +7,8 @@ from typing import Any
 
 from simulator.clock import stamp
 from simulator.ids import guid
-from simulator.tenant import Device, Json
+from simulator.tenant import Device, Json, User
+from simulator.world import World
 from tests.services.playbook.tenancy import Tenancy
 
 CURRENT = "10.0.26100.9974"  # of the file that ships, or newer than it
@@ -38,7 +39,11 @@ def firewall(home: Tenancy, row: Json, state: str | None) -> None:
 
 def private(home: Tenancy, name: str, who: str = "megan", ago: timedelta = timedelta(days=2)) -> Device:
     """A device that Entra knows and Intune does not manage, last used so long ago."""
-    world, user = home.sim.world, home.user(who)
+    return private_device(home.sim.world, home.user(who), name, ago)
+
+
+def private_device(world: World, user: User, name: str, ago: timedelta = timedelta(days=2)) -> Device:
+    """The same, in any tenant."""
     seen = stamp(world.clock.now() - ago)
     made = Device(
         {
