@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from benchmarks import answers, bulk, locking, microsoft365, starting
+from benchmarks import answers, blast, bulk, locking, microsoft365, starting
 from benchmarks.machine import described
 from benchmarks.table import Row, drawn
 
@@ -17,9 +17,18 @@ SUITE: Mapping[str, Measure] = {
     "answers": answers.measure,
     "microsoft365": microsoft365.measure,
     "start": starting.measure,
+    "blast": blast.measure,
 }
 # What takes a quarter of an hour is measured only where it is named.
-LONG: Mapping[str, Measure] = {"imap": bulk.measure}
+LONG: Mapping[str, Measure] = {
+    "imap": bulk.measure,
+    "blast-2000": blast.two_thousand,
+    "blast-10000": blast.ten_thousand,
+    "blast-100000": blast.hundred_thousand,
+    "blast-kill": blast.killed,
+    "blast-two": blast.two_workers,
+    "blast-scheduled": blast.scheduled_twice,
+}
 
 
 def run(only: Sequence[str] | None, *, report_only: bool) -> int:

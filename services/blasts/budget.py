@@ -18,7 +18,8 @@ from services.database.blast_tables import blast_budgets
 
 CEILING = 48.0  # of Teams' 50 calls a second
 SECOND = 1_000_000
-_CATCH_UP = 0.25  # slots that a busy moment missed may be made up for within so many seconds
+_CATCH_UP = 0.1  # slots that a busy moment missed may be made up for within so many seconds
+_SHORTEST_PATIENCE = 0.05
 _SHRINK = 0.7
 _GROW = 1.05
 _SLOWEST_SHARE = 0.1
@@ -38,6 +39,11 @@ class Budget:
     def catch_up(self) -> int:
         """Microseconds by which the next slot may lie in the past."""
         return int(SECOND * max(0.0, min(_CATCH_UP, (self.hard - 1) / self.rate - 1)))
+
+    @property
+    def patience(self) -> float:
+        """By how many seconds a call may be late for its slot; later, it must take another, or calls would bunch."""
+        return max(_SHORTEST_PATIENCE, self.catch_up / SECOND)
 
     async def reserve(self, connection: AsyncConnection, calls: int, *, others: float = 0.0) -> list[float]:
         """Takes so many slots: for each, in how many seconds from now it comes.

@@ -1,7 +1,8 @@
 """The rows of a blast under way: who leads it, which recipients are claimed, and how each message ended.
 
-Every message has its own commits: `claimed` to `sending` just before the call, and to its end right after. What waits
-to be written while one commit is under way goes into the next together, so that many messages cost few commits.
+Every message is committed twice: `claimed` to `sending` just before the call, and its end right after. An end waits a
+moment for the next beginning, and what comes while a commit is under way goes into the next, so that many messages cost
+few commits.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +27,8 @@ from services.database.blast_tables import blast_recipients, blasts
 from services.database.tables import people
 from services.incidents.model import conversation_from_json
 
-LEASE = 15 * SECOND
+LEASE = 8 * SECOND
+_LINGER_SECONDS = 0.04  # how long an end waits for company
 _R = blast_recipients.c
 _QUEUED, _CLAIMED, _SENDING = (
     RecipientState.QUEUED.value, RecipientState.CLAIMED.value, RecipientState.SENDING.value,
@@ -204,10 +207,12 @@ class Scribe:
         self._ends: list[tuple[dict[str, Any], asyncio.Future[bool]]] = []
         self._chats: list[tuple[Claimed, Conversation | None, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def begin(self, recipient: Claimed) -> bool:
         """`claimed` becomes `sending`; False where the row is not this run's any more, and nothing may be sent."""
         future = self._starts[recipient.number] = self._future()
+        self._hurry.set()
         return await future
 
     async def end(self, recipient: Claimed, end: End) -> None:
@@ -220,6 +225,7 @@ class Scribe:
         """Keeps the person's chat, or drops one that is gone."""
         future = self._future()
         self._chats.append((recipient, chat, future))
+        self._hurry.set()
         await future
 
     def _future(self) -> asyncio.Future[bool]:
@@ -243,6 +249,11 @@ class Scribe:
 
     async def _write(self) -> None:
         while self._starts or self._ends or self._chats:
+            if not self._hurry.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LINGER_SECONDS):
+                        await self._hurry.wait()
+            self._hurry.clear()
             starts, self._starts = self._starts, {}
             ends, self._ends = self._ends, []
             chats, self._chats = self._chats, []

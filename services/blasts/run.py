@@ -110,6 +110,7 @@ class Run:
             turn=self._one_more_turn,
             hold=self._hold,
             install=delivery.installer.install,
+            too_late=lambda turn: self._loop.time() - turn > delivery.budget.patience,
             wait_until=self._wait_until,
             pause=lambda seconds: self._wait_until(self._loop.time() + seconds),
             may_send=delivery.may_send,

@@ -65,6 +65,7 @@ class Desk:
     turn: Callable[[], Awaitable[float]]  # reserves one more call: when it may be made, by the loop's clock
     hold: Callable[[float, bool], Awaitable[None]]  # nobody calls for so long; True where the budget must shrink
     install: Callable[[str], Awaitable[None]]
+    too_late: Callable[[float], bool]
     wait_until: Callable[[float], Awaitable[None]]  # raises Stopped as soon as the run is over, as `pause` does
     pause: Callable[[float], Awaitable[None]]
     may_send: Callable[[], bool]
@@ -151,13 +152,13 @@ class _Message:
         return await desk.channel.post(self._chat, letter)
 
     async def _turn(self) -> None:
-        """Waits for the next call that is reserved; what was reserved before a hold is not used."""
+        """Waits for the next call that is reserved; not used is what a hold or a busy moment has overtaken."""
         desk = self._desk
         while True:
             turn = self._turns.pop(0) if self._turns else await desk.turn()
             if turn >= desk.tally.held_until:
                 await desk.wait_until(turn)
-            if turn >= desk.tally.held_until:
+            if turn >= desk.tally.held_until and not desk.too_late(turn):
                 return
 
     async def _again(self, error: IRBotError, *, others_passed: bool) -> bool:
