@@ -26,7 +26,7 @@ from services.incidents.model import Incident, IncidentState, Phase
 from services.incidents.subjects import recognise
 from services.incidents.timeline import SYSTEM, AuditTag
 from services.microsoft365 import Microsoft365
-from services.playbook import guided, unblock_sending
+from services.playbook import guided
 from services.playbook.ledger import Ledger, runs_of
 from services.playbook.planner import Planner
 from services.playbook.preparation import Preparation
@@ -49,7 +49,7 @@ from services.recovery.passes import ours
 from services.settings import Settings
 
 LOOK = "watch"
-_METHODS = "remove-sign-in-methods"
+_METHODS, _SENDING = "remove-sign-in-methods", "unblock-sending"
 _SENDING_AGAIN = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 4 * 60, 24 * 60))
 
 
@@ -108,7 +108,7 @@ class Watch:
             tables.approvals.c.id.not_in(begun),
         )
         freed = sa.select(tables.step_runs.c.id).where(
-            tables.step_runs.c.step_id == unblock_sending.STEP.id,
+            tables.step_runs.c.step_id == _SENDING,
             tables.step_runs.c.state == State.ACCEPTED.value,
             tables.step_runs.c.id.not_in(begun),
         )
@@ -252,14 +252,16 @@ class Watch:
         async with self._database.read() as connection:
             approval = await approvals.get(connection, look.cause)
             alarms = sum(bool(each.result.get("news")) for each in await looks.of(connection, incident.id))
-        found = "Nothing came back." if not alarms else f"{alarms} looks found something new."
+        many = "1 look" if alarms == 1 else f"{alarms} looks"
+        found = f"{many} found something new." if alarms else "Nothing came back."
         outcome = Outcome(State.DONE, f"Watched for {self._settings.watch_days} days. {found}")
         actor = approval.decided_by or approval.requester
         await guided.record(self._ledger, incident, GUIDED.id, outcome, actor, look.id, self._now())
 
     async def _look_at_sending(self, look: Look, incident: Incident, ctx: Context) -> None:
         """Whether a release shows by now; at the last look it is said that it does not."""
-        plan = (await self._planner.plans(ctx, [unblock_sending.STEP]))[unblock_sending.STEP.id]
+        steps = [step for step in self._planner.steps if step.id == _SENDING]
+        plan = (await self._planner.plans(ctx, steps))[_SENDING]
         free = plan.settled is not None and plan.settled.state is State.ALREADY_SO
         last = look.number == len(_SENDING_AGAIN) - 1
         async with self._database.write() as connection:
@@ -276,7 +278,7 @@ class Watch:
             await guided.record(
                 self._ledger,
                 incident,
-                unblock_sending.STEP.id,
+                _SENDING,
                 shown if free else late,
                 Actor(**run.actor),
                 look.id,

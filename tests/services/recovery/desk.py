@@ -50,6 +50,7 @@ class Script:
             area.step_id for area in AREAS if area.planned
         }
         return (
+            self._step("unblock-sending", Phase.RECOVER, reads=False),
             *(self._step(step_id, Phase.SCOPE, reads=True) for step_id in sorted(checks)),
             *(self._step(step_id, Phase.EVICT, reads=False) for step_id in sorted(removals)),
         )
