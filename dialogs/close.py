@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from cards import closing_card, incident_card, notice_card
 from cards.views import BalanceLine, Button, ButtonStyle, ClosingView, NoticeView
 from dialogs.commands import Close, Reopen
+from dialogs.facts import Viewer
 from dialogs.help import asked_about, incidents
 from dialogs.parts import Parts
-from dialogs.render import Viewer, incident_view, person_of_subject
+from dialogs.render import incident_view, person_of_subject
 from dialogs.report import choices_card
 from dialogs.turn import Answer, CardAnswer, Click, Message
 from dialogs.verbs import Verb

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cards import incident_card
+from dialogs.facts import Viewer
 from dialogs.parts import Parts
-from dialogs.render import Viewer, incident_view
+from dialogs.render import incident_view
 from dialogs.turn import CardAnswer, Click
 from services.access import Permission
 from services.approvals import PlanKind

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cards import partners_card
 from cards.views import Button, ButtonStyle, Choice, PartnerLine, PartnersView, RecallBox, Tone
 from dialogs import phases
+from dialogs.facts import Viewer
 from dialogs.parts import Parts
-from dialogs.render import Viewer, person_of_subject
+from dialogs.render import person_of_subject
 from dialogs.turn import Answer, CardAnswer, Click
 from dialogs.verbs import Verb
 from services import tasks

@@ -17,17 +17,9 @@ from cards.views import (
     Tone,
 )
 from dialogs.evict import ticked
+from dialogs.facts import PHASE_TITLES, Viewer
 from dialogs.parts import Parts
-from dialogs.render import (
-    PHASE_TITLES,
-    RULES,
-    TONES,
-    Viewer,
-    incident_view,
-    person_of_subject,
-    subject_warnings,
-    undo_words,
-)
+from dialogs.render import RULES, TONES, incident_view, person_of_subject, subject_warnings, undo_words
 from dialogs.turn import Answer, CardAnswer, Click
 from dialogs.verbs import Verb
 from services import approvals

@@ -8,8 +8,9 @@ from cards import gate_card
 from cards.views import Button, ButtonStyle, GateLine, GateView, Tone
 from dialogs import phases
 from dialogs.evict import asked, plan_of_items, ticked
+from dialogs.facts import Viewer
 from dialogs.parts import Parts
-from dialogs.render import Viewer, person_of_subject, subject_warnings
+from dialogs.render import person_of_subject, subject_warnings
 from dialogs.turn import Answer, CardAnswer, Click
 from dialogs.verbs import Verb
 from services import approvals

@@ -10,9 +10,9 @@ from cards import phase_card, task_card, tasks_card
 from cards.views import Button, ButtonStyle, TaskGroup, TaskLine, TasksView, TaskView
 from dialogs import phases
 from dialogs.commands import Tasks
+from dialogs.facts import Viewer
 from dialogs.help import asked_about
 from dialogs.parts import Parts
-from dialogs.render import Viewer
 from dialogs.turn import Answer, CardAnswer, Click, Message
 from dialogs.verbs import Verb
 from services import tasks

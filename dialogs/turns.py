@@ -51,8 +51,9 @@ from dialogs.commands import (
     WhoAmI,
     parse,
 )
+from dialogs.facts import Viewer
 from dialogs.parts import Parts
-from dialogs.render import Viewer, approval_view, incident_view
+from dialogs.render import approval_view, incident_view
 from dialogs.turn import Answer, Arrival, CardAnswer, Click, FileAnswer, Mention, Message, Reading, TextAnswer
 from dialogs.verbs import Verb
 from services import approvals, logs

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from cards import incident_card, verdict_card
 from cards.views import ClaimGroup, ClaimLine, EventLine, GapLine, Tone, VerdictView
+from dialogs.facts import Viewer
 from dialogs.parts import Parts
-from dialogs.render import Viewer, incident_view, person_of_subject
+from dialogs.render import incident_view, person_of_subject
 from dialogs.turn import Answer, CardAnswer, Click
 from services import tasks
 from services.access import Permission

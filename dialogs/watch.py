@@ -8,8 +8,9 @@ from typing import Any
 from cards import watch_card
 from cards.views import AlarmView, Button, ButtonStyle, FindingLine, LookLine, Tone, WatchView
 from dialogs import phases
+from dialogs.facts import Viewer
 from dialogs.parts import Parts
-from dialogs.render import Viewer, person_of_subject
+from dialogs.render import person_of_subject
 from dialogs.turn import Answer, CardAnswer, Click
 from dialogs.verbs import Verb
 from services.access import Permission

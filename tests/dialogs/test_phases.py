@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from cards.views import ButtonStyle, PhaseLine
 from dialogs import phases
+from dialogs.facts import Viewer
 from dialogs.publisher import Publisher
-from dialogs.render import Viewer, incident_view
+from dialogs.render import incident_view
 from dialogs.turn import CardAnswer, Click
 from dialogs.turns import VERBS
 from dialogs.verbs import Verb
@@ -21,7 +22,7 @@ from services.approvals import Approval, ApprovalState, PlanKind
 from services.database import Database, tables
 from services.errors import BadInput, Conflict, NotAllowed
 from services.incidents import store
-from services.incidents.model import Phase
+from services.incidents.model import LATER, Phase
 from services.playbook import GUIDED
 from services.playbook.step import Outcome, Plan, Risk, Rule, State, Step
 from services.posts import Post, PostKind
@@ -180,7 +181,7 @@ async def test_a_guided_step_opens_with_its_own_verb(desk: DialogDesk) -> None:
     for entry in GUIDED:
         assert entry.opens in set(Verb), f"{entry.id} opens with a verb that no dialog handles"
         assert Verb(entry.opens) in VERBS
-        if entry.phase in phases.LATER:
+        if entry.phase in LATER:
             line = (await _lines(desk, entry.phase))[entry.title]
             assert [button.verb for button in line.buttons] == [entry.opens]
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from cards import approval_card, incident_card
 from cards.views import IncidentView, Tone
+from dialogs.facts import Viewer
 from dialogs.render import (
     RULES,
-    Viewer,
     age,
     approval_view,
     incident_line,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from dialogs import tasks as dialog
 from dialogs.commands import Tasks
-from dialogs.render import Viewer
+from dialogs.facts import Viewer
 from dialogs.turn import CardAnswer, Click, Message
 from dialogs.turns import VERBS
 from dialogs.verbs import Verb

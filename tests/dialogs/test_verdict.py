@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from cards.views import Button, ButtonStyle
-from dialogs.render import Viewer, incident_view
+from dialogs.facts import Viewer
+from dialogs.render import incident_view
 from dialogs.turn import CardAnswer, Click
 from dialogs.turns import CARD_VERSION
 from dialogs.verbs import Verb

@@ -1,0 +1,84 @@
+"""All rows that the cards of an incident are drawn from, and what many of them ask of those rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dialogs.parts import Parts
+from services import approvals
+from services.access import Permission
+from services.approvals import Approval, plans_from_json
+from services.channel import Actor
+from services.incidents import store
+from services.incidents.links import linked_to
+from services.incidents.model import Incident, Phase
+from services.incidents.progress import Progress, progress_of
+from services.incidents.still_open import GIVE_BACK
+from services.playbook.ledger import Found, Run, findings_of, runs_of
+from services.playbook.step import Plan, State
+from services.posts import unreached
+
+PHASE_TITLES: Mapping[Phase, str] = {
+    Phase.INFORM: "Inform people",
+    Phase.RECOVER: "Recover",
+    Phase.STRENGTHEN: "Strengthen",
+}
+LOCKED = frozenset({State.DONE, State.ALREADY_SO})
+BLOCK = "block-sign-in"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """For whom a card is drawn, and what they may do. Buttons that they may not press are left out."""
+
+    actor: Actor
+    permissions: frozenset[Permission]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All rows that a card of an incident is drawn from, read in one transaction."""
+
+    incident: Incident
+    waiting: Approval | None
+    newest: Approval | None
+    latest: Mapping[str, Run]
+    plans: Mapping[str, Plan]
+    findings: tuple[Found, ...]
+    linked: tuple[str, ...]  # the labels of the incidents that belong together with this one
+    unreached: frozenset[str]  # names of approvers whom Teams did not let us ask
+    progress: Progress  # of the later phases
+
+
+async def facts_of(parts: Parts, incident_id: str) -> Facts:
+    async with parts.database.read() as connection:
+        incident = await store.get(connection, incident_id)
+        waiting = await approvals.waiting_of(connection, incident_id)
+        return Facts(
+            incident=incident,
+            waiting=waiting,
+            newest=await approvals.newest_of(connection, incident_id),
+            latest={run.step_id: run for run in await runs_of(connection, incident_id)},
+            plans=plans_from_json(incident.plan.get("steps", {})),
+            findings=await findings_of(connection, incident_id),
+            linked=await linked_to(connection, incident_id),
+            unreached=await unreached(connection, waiting.id) if waiting else frozenset(),
+            progress=await progress_of(connection, incident, parts.steps),
+        )
+
+
+def given_back(facts: Facts) -> bool:
+    """Whether the account was given back to its owner after it was locked."""
+    block, back = facts.latest.get(BLOCK), facts.latest.get(GIVE_BACK)
+    if back is None or back.state not in LOCKED:
+        return False
+    return block is None or back.started_at > block.started_at
+
+
+def to_evict(incident: Incident) -> bool:
+    return has_changes(plans_from_json(incident.eviction.get("steps", {})))
+
+
+def has_changes(plans: Mapping[str, Plan]) -> bool:
+    return any(plan.changes for plan in plans.values())
