@@ -32,7 +32,7 @@ from dialogs.publisher import Publisher
 from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message, Reading
 from dialogs.turns import JOB, Turns
 from manifest import Environment, Unfit, pack
-from services import logs
+from services import logs, metrics
 from services.access import Access
 from services.approvals import Approvals, RuleBook
 from services.blasts.answers import Answers
@@ -52,6 +52,7 @@ from services.incidents.report.technical import broken
 from services.mailing import Mailing
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
+from services.numbers import count
 from services.partners.contacts import contacts_of
 from services.partners.webhooks import Webhooks
 from services.people import People
@@ -201,6 +202,7 @@ class Application:
             settings=settings,
             durable=durable,
             posts=posts,
+            ledger=ledger,
             now=now,
         )
         self.parts = Parts(
@@ -376,11 +378,12 @@ def run() -> int:
 
 
 async def serve(app: web.Application, settings: Settings) -> None:
-    """Serves a bot that `build` made until the process is told to stop."""
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+    async with AsyncExitStack() as at_the_end:
+        if settings.otlp_url:
+            at_the_end.push_async_callback(asyncio.to_thread, metrics.send_traces_to(settings.otlp_url))
+        await _site(at_the_end, app, settings.host, settings.port)
+        if settings.metrics_port:
+            await _site(at_the_end, numbers_page(app[APPLICATION]), settings.metrics_host, settings.metrics_port)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in ("SIGINT", "SIGTERM"):
@@ -388,11 +391,32 @@ async def serve(app: web.Application, settings: Settings) -> None:
                 loop.add_signal_handler(getattr(signal, name), stop.set)
             except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
                 break
-        await stop.wait()
-    except KeyboardInterrupt:
-        log.info("stopped from the keyboard")
-    finally:
-        await runner.cleanup()
+        try:
+            await stop.wait()
+        except KeyboardInterrupt:
+            log.info("stopped from the keyboard")
+
+
+async def _site(at_the_end: AsyncExitStack, app: web.Application, host: str, port: int) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    at_the_end.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+
+
+def numbers_page(application: Application) -> web.Application:
+    """`GET /metrics` for Prometheus, on an address of its own: the bot's is open to the internet."""
+
+    async def numbers(_request: web.Request) -> web.Response:
+        parts = application.parts
+        if parts is None:
+            return web.Response(status=503)
+        text = await metrics.exposition(lambda: count(parts.database, application.now()))
+        return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    app = web.Application()
+    app.router.add_get("/metrics", numbers)
+    return app
 
 
 def demo(chosen: argparse.Namespace) -> int:

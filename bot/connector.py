@@ -30,6 +30,7 @@ from yarl import URL
 from bot.credentials import ConnectorCredentials
 from bot.pace import Pace
 from bot.trust import trust
+from services import metrics
 from services.errors import (
     AuthBroken,
     BadInput,
@@ -281,6 +282,14 @@ def _call(http_request: Any, service_url: str) -> _Call:
 
 async def send_once(connectors: Connectors, call: _Call, token: str) -> _Answer:
     """One request and its answer, whatever that is."""
+    with metrics.call(SERVICE, call.method) as outcome:
+        answer = await _sent(connectors, call, token)
+        if answer.status >= 300:
+            outcome(f"http-{answer.status}")
+        return answer
+
+
+async def _sent(connectors: Connectors, call: _Call, token: str) -> _Answer:
     session = await connectors.session()
     headers = {
         "Accept": "application/json",

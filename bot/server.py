@@ -30,7 +30,7 @@ from bot.rejections import Rejected
 from bot.service_urls import ServiceUrls
 from bot.turn_bot import TurnBot, invoke_answer, invoke_error
 from dialogs.turn import TextAnswer
-from services import logs
+from services import logs, metrics
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Bot:
 
     async def messages(self, request: web.Request) -> web.Response:
         """Takes one activity."""
-        with logs.bound(correlation=logs.new_correlation_id()):
+        with logs.bound(correlation=logs.new_correlation_id()), metrics.turn():
             try:
                 token = await self._inbound.verify(request.headers.get("Authorization"))
                 document = parse_body(await _body(request, self._patience.body_seconds))

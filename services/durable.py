@@ -29,6 +29,7 @@ import dbos._sys_db
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
+from services import metrics
 from services.database import Database, sync_url, tables
 from services.errors import Conflict
 
@@ -178,6 +179,7 @@ class Durable:
         try:
             await registered.run(key)
         except Exception:
+            metrics.job_failed(name)
             log.exception("job %s %s failed (attempt %d, correlation %s)", name, key, attempt, correlation_id)
         else:
             return True

@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     # Where we are
     host: str = "127.0.0.1"
     port: int = 3978
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0  # where Prometheus finds /metrics; 0: nowhere. Never open it to the internet
+    otlp_url: str = ""  # an OpenTelemetry collector (OTLP over HTTP); empty: no traces
     data_dir: Path = Path("var")
     data_keys: Secrets = ()  # Fernet keys for evidence, newest first; empty: a key file in data_dir
     evidence_days: float = Field(default=180, gt=0)  # how long evidence is kept

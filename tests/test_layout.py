@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "services.microsoft365": (
         "services.errors",
         "services.logs",
+        "services.metrics",
         "services.microsoft365",
         "services.secrets",
         "services.settings",

@@ -33,6 +33,7 @@ from kiota_http.middleware.options import ResponseHandlerOption
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 
+from services import metrics
 from services.errors import AuthBroken, Bug, Conflict, IRBotError, Throttled, UnknownOutcome, UpstreamDown
 from services.microsoft365.budgets import Budgets
 from services.microsoft365.graph_errors import SERVICE, graph_error, permissions_in, principal_in
@@ -243,7 +244,8 @@ class Graph:
                 async with self._budgets.turn(operation.row, mailbox, urgent=operation.containment):
                     async with self._door:  # one by one: hundreds that start in one turn of the loop would hold it
                         await asyncio.sleep(0)
-                    return await self._attempt(operation, request)
+                    with metrics.call(SERVICE, operation.name):
+                        return await self._attempt(operation, request)
             except AuthBroken as error:
                 token = _bearer(request)
                 if renewed or error.data.get("status") != 401 or token is None:

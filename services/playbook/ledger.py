@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services import tasks
+from services import metrics, tasks
 from services.channel import Actor
 from services.database import Database, insert_once, tables
 from services.incidents import store, timeline
@@ -141,6 +141,7 @@ class Ledger:
             )
             if ended.rowcount != 1:
                 return
+            metrics.step_ended(run.step_id, outcome.state.value)
             if run.kind is RunKind.READ:
                 looked = outcome.state is State.DONE
                 await _keep_findings(connection, run.incident_id, run.step_id, findings, now, everywhere=looked)

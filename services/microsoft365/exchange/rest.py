@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from services import metrics
 from services.errors import AuthBroken, IRBotError, MissingPermission, Throttled, UnknownOutcome, UpstreamDown
 from services.microsoft365.exchange import answers, wire
 from services.microsoft365.exchange.backend import SERVICE, Anchor, Call, Host, Parameter, Record, Result, checked
@@ -182,7 +183,7 @@ class RestBackend:
         renewed = False
         for attempt in range(1, _TRIES + 1):
             try:
-                answer = await self._send(method, url, body, headers, call)
+                answer = await self._counted(method, url, body, headers, call)
                 refused = None if answer.status < 300 else wire.refused(answer)
                 if refused is None:
                     return answer
@@ -199,6 +200,14 @@ class RestBackend:
                 raise error
             await self._sleep(wire.delay(error, attempt))
         raise UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="gave-up")
+
+    async def _counted(self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call) -> wire.Answer:
+        """One request for the operator's numbers: an answer that refuses counts by its status."""
+        with metrics.call(SERVICE, call.cmdlet) as outcome:
+            answer = await self._send(method, url, body, headers, call)
+            if answer.status >= 300:
+                outcome(f"http-{answer.status}")
+            return answer
 
     def _problem(self, refused: answers.Refused, answer: wire.Answer, call: Call) -> IRBotError:
         retry_after = wire.seconds_of(answer.headers.get("Retry-After"))
