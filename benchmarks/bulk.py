@@ -1,8 +1,9 @@
 """IMAP off for 50,000 mailboxes: how near to the permitted rate, how flat the memory, and what two kills leave out.
 
-The service permits ten commands at once, and each takes its time: that is the permitted rate, measured at the service.
-Time is scaled: a command takes a fifth of the 0.85 seconds of the real service, so that the run takes minutes and not
-more than an hour; what counts is the ratio. The worker is a process of its own and is killed without warning.
+The service permits ten commands at once, and each takes its time: nobody gets more through than ten in the time that
+one takes, and both are measured at the service in the same run. Time is scaled: a command takes a fifth of the 0.85
+seconds of the real service, so that the run takes minutes and not more than an hour; what counts is the ratio. The
+worker is a process of its own and is killed without warning.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import json
 import os
 import signal
+import statistics
 import sys
 import tempfile
 from collections import Counter
@@ -71,7 +73,7 @@ async def measure(size: Size = Size.LARGE) -> tuple[list[Row], list[str]]:
             exchange.knobs.busy_seconds = 0.0
             told = json.loads((folder / "done.json").read_text(encoding="utf-8"))
             applied = datetime.fromisoformat(json.loads((folder / "applied.json").read_text(encoding="utf-8"))["at"])
-        return _rows(sim, lives, told, applied, _AT_ONCE / busy)
+        return _rows(sim, lives, told, applied)
 
 
 async def _lives(sim: Simulator, folder: Path) -> list[Life]:
@@ -93,11 +95,10 @@ async def _lives(sim: Simulator, folder: Path) -> list[Life]:
     return lives
 
 
-def _rows(
-    sim: Simulator, lives: list[Life], told: dict[str, Any], applied: datetime, permitted: float
-) -> tuple[list[Row], list[str]]:
+def _rows(sim: Simulator, lives: list[Life], told: dict[str, Any], applied: datetime) -> tuple[list[Row], list[str]]:
     calls = sim.world.journal.entries(service="cmdlet", path=_SET)
     done = [call for call in calls if call.carried_out and call.status == 200]
+    permitted = _AT_ONCE / statistics.fmean(call.duration_seconds or 0.0 for call in done)
     worked, spent = 0, 0.0
     for life in lives:
         assert life.ended is not None
