@@ -11,16 +11,19 @@ from services.blasts.channel import MassChannel
 from services.blasts.delivery import JOB, Delivery
 from services.blasts.installing import Installer
 from services.blasts.mail_lane import MailLane
+from services.blasts.outcomes import Outcomes
 from services.blasts.store import Blasts
 from services.clockwork import Clockwork
 from services.database import Database
 from services.durable import Durable
 from services.mailing import Mailing
 from services.microsoft365 import Microsoft365
+from services.playbook.ledger import Ledger
 from services.posts import Posts
 from services.settings import Settings
 
 _EXPIRY_SECONDS = 5.0
+_ENDS_SECONDS = 3.0
 _REMINDER_SECONDS = 60.0
 _MAIL_SECONDS = 60.0
 
@@ -44,6 +47,7 @@ class BlastWork:
         settings: Settings,
         durable: Durable,
         posts: Posts,
+        ledger: Ledger,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -51,6 +55,7 @@ class BlastWork:
         self._posts = posts
         self._now = now
         self._mail = MailLane(database, mailing)
+        self._outcomes = Outcomes(database, ledger, now)
         self.blasts = Blasts(database, access, now, self._wake)
         self.delivery = Delivery(
             database=database,
@@ -69,6 +74,7 @@ class BlastWork:
     def tick(self, clockwork: Clockwork) -> None:
         """Begins what comes round: questions that expire, reminders, mails that come back."""
         clockwork.every(_EXPIRY_SECONDS, "blast approvals", self.blasts.expire_due)
+        clockwork.every(_ENDS_SECONDS, "ends of blasts", self._outcomes.record_ended)
         clockwork.every(
             _REMINDER_SECONDS,
             "reminders of blasts",

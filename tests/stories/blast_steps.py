@@ -15,7 +15,7 @@ from simulator.exchange import exchange_of
 from simulator.exchange.state import TracedMessage
 from simulator.reading import Shown
 from simulator.tenant import Group
-from tests.stories.steps import lock
+from tests.stories.steps import open_incident
 
 SENDER = "grady@contoso.com"
 SETTINGS = {"mail_from": SENDER, "helpdesk": "Helpdesk, extension 4000"}
@@ -61,7 +61,10 @@ def mail_group(bench: Bench, address: str, *members: str) -> Group:
 
 async def lock_and_look(bench: Bench, account: str) -> None:
     """A locked account whose investigation is done."""
-    await lock(bench, account)
+    await open_incident(bench, account)
+    await bench.click("Lock account…", by="alex", where="thread")
+    await bench.until_button("Lock now", by="alex", where="thread", timeout=PATIENCE)
+    await bench.click("Lock now", by="alex", where="thread")
     await bench.until_button("What happened?", by="alex", where="thread", timeout=PATIENCE)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from simulator.bench import Bench
 from simulator.config import SimulatorConfig
 from tests.stories.blast_steps import (
@@ -34,6 +32,9 @@ async def test_a_warning_from_the_phase_card_to_the_answers() -> None:
 
         await bench.click("Inform people", by="grady", where="thread")
         await bench.until_button("Warn…", by="grady", where="thread")
+        for by in ("alex", "adele"):  # a responder and an approver; this is for communicators
+            refused = await bench.click("Warn…", by=by, where="thread")
+            assert refused.has("the IRBot role for this")
         await bench.click("Warn…", by="grady", where="thread")
         await bench.until_button("Draw it up…", by="grady", where="thread", timeout=PATIENCE)
         inputs = {"which": "window", "leave_out": "lynne@contoso.com", "add": "miriam.o'connor@contoso.com"}
@@ -90,43 +91,28 @@ async def test_a_warning_from_the_phase_card_to_the_answers() -> None:
         await bench.until_card("Lee Gu", by="alex", where="thread")
 
 
-async def test_nobody_answers_for_somebody_else_and_an_answer_stays() -> None:
+async def test_nobody_answers_for_somebody_else_and_what_was_taken_back_takes_no_answer() -> None:
     async with Bench.start(_CONFIG, settings=SETTINGS) as bench:
-        sent(bench, "megan", "Look at this", "jose@contoso.com", "lee@contoso.com")
-        await _warned(bench, "Warn 2 inside")
+        sent(bench, "megan", "Look at this", "jose@contoso.com", "lee@contoso.com", "patti@contoso.com")
+        await _warned(bench, "Warn 3 inside")
         aim = await bench.aim("I clicked it", by="jose", where="personal")
         theirs = await bench.aim("I clicked it", by="lee", where="personal")
+        late = await bench.aim("I clicked it", by="patti", where="personal")
         forged = await aim.but(nonce="0" * 32).press()
         assert forged.has("did not come from a card")
-        stranger = await theirs.but(by="patti").press(check=False)
+        stranger = await theirs.but(by="grady").press(check=False)
         assert not stranger.has("Change your password")
         assert (await aim.press()).has("Change your password")
         no = await bench.aim("I did not", by="lee", where="personal")
         assert (await no.press()).has("Nothing else to do")
         assert (await theirs.press()).has("Nothing else to do"), "the first answer stays"
 
-
-async def test_what_was_taken_back_is_gone_and_takes_no_answer() -> None:
-    async with Bench.start(_CONFIG, settings=SETTINGS) as bench:
-        sent(bench, "megan", "Look at this", "jose@contoso.com", "lee@contoso.com")
-        await _warned(bench, "Warn 2 inside")
-        late = await bench.aim("I clicked it", by="jose", where="personal")
         await bench.click("Take back what was sent", by="grady", where="thread")
         await bench.until_card("is gone from the chats", by="grady", where="thread", timeout=PATIENCE)
-        assert not any(shown.has("mail that you got") for shown in got(bench, "jose"))
+        assert not any(shown.has("mail that you got") for who in ("jose", "lee", "patti") for shown in got(bench, who))
+        await bench.until_card("messages were taken back", by="grady", where="thread", timeout=PATIENCE)
         assert (await late.press(check=False)).has("taken back")
-        assert not [shown for shown in bench.cards(by="alex", where="thread") if shown.has("clicked it")][1:]
-
-
-@pytest.mark.parametrize("by", ["alex", "adele"])
-async def test_only_a_communicator_draws_up_a_warning(by: str) -> None:
-    async with Bench.start(_CONFIG, settings=SETTINGS) as bench:
-        sent(bench, "megan", "Look at this", "jose@contoso.com")
-        await lock_and_look(bench, "megan@contoso.com")
-        await bench.click("Inform people", by="grady", where="thread")
-        await bench.until_button("Warn…", by="grady", where="thread")
-        refused = await bench.click("Warn…", by=by, where="thread")
-        assert refused.has("the IRBot role for this")
+        assert not [shown for shown in bench.cards(by="alex", where="thread") if shown.has("Patti Fernandez clicked")]
 
 
 async def _warned(bench: Bench, approve: str) -> None:
