@@ -255,4 +255,5 @@ STEP = Step(
     apply=apply,
     verify=verify,
     explain=explain,
+    plan_seconds=300.0,  # the registration report of a large organisation, within Graph's limit
 )
