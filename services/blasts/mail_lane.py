@@ -11,7 +11,7 @@ from services.blasts import rows
 from services.blasts.model import Blast, BlastState, RecipientState, Via
 from services.database import Database
 from services.database.blast_tables import blast_recipients, blasts
-from services.errors import BadInput
+from services.errors import BadInput, Conflict
 from services.mailing import Mail, Mailing, MailState
 
 _R = blast_recipients.c
@@ -35,10 +35,12 @@ class MailLane:
         self._mailing = mailing
 
     async def hand_over(self, blast: Blast, up_to: int | None) -> None:
-        """Queues the next mails, as many as may be under way at once."""
+        """Queues the next mails, as many as may be under way at once; where no mail can be sent at all, they fail."""
         queued = [_R.blast_id == blast.id, _R.channel == Via.MAIL.value, _R.state == RecipientState.QUEUED.value]
         if up_to is not None:
             queued.append(_R.number <= up_to)
+        if not await self._can_send(queued):
+            return
         async with self._database.write() as connection:
             free = _MOST_UNDER_WAY - await _under_way(connection, blast.id)
             query = sa.select(_R.number, _R.address, _R.language).where(*queued).order_by(_R.number).limit(max(0, free))
@@ -62,6 +64,20 @@ class MailLane:
             for numbers, values in ends:
                 these = sa.and_(_R.blast_id == blast.id, _R.number.in_(numbers))
                 await connection.execute(sa.update(blast_recipients).where(these).values(**values))
+
+    async def _can_send(self, queued: list[sa.ColumnElement[bool]]) -> bool:
+        """Whether anybody waits and there is a mailbox to send from."""
+        async with self._database.read() as connection:
+            if (await connection.execute(sa.select(_R.number).where(*queued).limit(1))).first() is None:
+                return False
+        try:
+            await self._mailing.sender()
+        except Conflict:
+            values = {"state": RecipientState.FAILED.value, "reason": "mail-sender-missing"}
+            async with self._database.write() as connection:
+                await connection.execute(sa.update(blast_recipients).where(*queued).values(**values))
+            return False
+        return True
 
     async def look(self, blast: Blast, now: datetime) -> bool:
         """Takes over how the mails ended; whether some are still under way."""

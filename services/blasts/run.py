@@ -96,8 +96,12 @@ class Run:
             if blast.plan.canary and not blast.canary_passed:
                 self._up_to = await ledger.number_of(connection, blast.id, blast.plan.canary)
             self._zones = await ledger.zones(connection, blast.id, Via.TEAMS, self._up_to)
+        await self._mails()
+
+    async def _mails(self) -> None:
         if self._delivery.mail is not None:
-            await self._delivery.mail.hand_over(blast, self._up_to)
+            await self._delivery.mail.look(self._blast, self._delivery.now())
+            await self._delivery.mail.hand_over(self._blast, self._up_to)
 
     def _furnished(self) -> Desk:
         delivery = self._delivery
@@ -155,6 +159,7 @@ class Run:
         if telling:
             self._told, self._told_sent = begun, self._tally.sent
             await delivery.tell(blast.id)
+            await self._mails()
         return found
 
     async def _still_leads(self, connection: AsyncConnection, telling: bool) -> bool:

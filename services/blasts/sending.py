@@ -230,6 +230,7 @@ REASONS: dict[str, str] = {
     "chat-gone": "The chat was deleted and could not be made again.",
     "disabled-by-administrator": "An administrator has switched IRBot off for this person.",
     "interrupted": "IRBot was stopped while it sent this. It may have arrived.",
+    "mail-sender-missing": "IRBot has no mailbox to send from (IRBOT_MAIL_FROM).",
     "mail-refused": "Exchange did not take the mail.",
     "no-answer": "Teams did not answer. It may have arrived.",
     "no-such-person": "There is no such account any more.",
