@@ -585,7 +585,7 @@ def main(arguments: list[str] | None = None) -> int:
     play.add_argument("--story", action="append", default=[], metavar="ID", help="a compromise to begin with")
     commands.add_parser("drill", help=(drill.__doc__ or "").partition("\n")[0])
     measure = commands.add_parser("bench", help=(bench.__doc__ or "").partition("\n")[0])
-    measure.add_argument("--only", action="append", metavar="NAME", help="lock, answers, microsoft365 or start")
+    measure.add_argument("--only", action="append", metavar="NAME", help="lock, answers, microsoft365, start; imap")
     measure.add_argument("--report-only", action="store_true", help="end with 0 even when a target is missed")
     paper = commands.add_parser("report", help=(report.__doc__ or "").partition("\n")[0])
     actions = paper.add_subparsers(dest="action", required=True)

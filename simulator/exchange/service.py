@@ -134,7 +134,8 @@ class Exchange:
 
     def need_cas_view(self, identity: Any) -> CasView:
         """The protocols of the one mailbox that an identity names, or the service's own error."""
-        object_id = self._owner_of(str(identity).lower())
+        name = str(identity).lower()
+        object_id = name if name in self.tenant.users else self._owner_of(name)
         view = None if object_id is None else self._cas_view(object_id)
         return view or self._seen_cas_view(self.need_mailbox(identity))
 

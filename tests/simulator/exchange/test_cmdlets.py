@@ -7,9 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from simulator.exchange import opath
+from simulator.config import SimulatorConfig
+from simulator.exchange import exchange_of, opath
 from simulator.exchange.errors import CmdletError
 from simulator.exchange.graph_rules import graph_id, rule_id
+from simulator.server import Simulator
+from simulator.sizes import Size
 from tests.simulator.exchange.conftest import Admin
 
 
@@ -186,3 +189,22 @@ def test_filters(text: str, row: dict[str, object], fits: bool) -> None:
 def test_a_filter_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(CmdletError):
         opath.compile_filter(text)
+
+
+async def test_protocols_of_a_large_tenant_are_read_and_set_without_making_its_people() -> None:
+    async with Simulator(SimulatorConfig(size=Size.MEDIUM)) as sim:
+        exchange, people = exchange_of(sim.world), sim.world.tenant.users
+        unseen = people.unseen
+        views = list(exchange.cas_views())
+        assert len(views) > unseen > 1900
+        stranger = views[-1]
+        switched = exchange.need_cas_view(str(stranger.guid))
+        exchange.keep_cas(switched, {"ImapEnabled": False})
+        assert exchange.need_cas_view(stranger.owner.id).cas["ImapEnabled"] is False
+        assert people.unseen == unseen
+        # Who is looked at after all has what was set before.
+        made = exchange.mailbox(stranger.owner.id)
+        assert people.unseen == unseen - 1
+        assert made.cas["ImapEnabled"] is False
+        assert (made.guid, made.alias) == (stranger.guid, stranger.alias)
+        assert exchange.primary_address(exchange.user(made)) == stranger.address
