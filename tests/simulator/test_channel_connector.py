@@ -238,6 +238,11 @@ def test_the_whole_app_has_fifty_a_second() -> None:
     assert taken[-1] == 1
 
 
+def test_an_organisation_may_have_been_given_another_limit() -> None:
+    limits = TeamsLimits(lambda: 5.0, calls_per_second=150)
+    assert [limits.take(Operation.SEND, f"thread {number}") for number in range(160)].count(None) == 150
+
+
 def test_retry_after_is_long_enough() -> None:
     now = 0.0
     limits = TeamsLimits(lambda: now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.channel.identities import personal_chat_id
+from simulator.channel.teams import teams_of
 from tests.simulator.graph.caller import GraphCaller
 
 APPS = "/users/alex@contoso.com/teamwork/installedApps"
@@ -21,7 +22,9 @@ async def test_the_app_installs_itself_once_and_notifies(graph: GraphCaller) -> 
     bind = {"teamsApp@odata.bind": f"https://graph.microsoft.com/v1.0/appCatalogs/teamsApps/{app['id']}"}
     notify = "/users/alex@contoso.com/teamwork/sendActivityNotification"
     assert (await graph.post(notify, NOTICE)).status == 403
+    teams_of(world).without_app.add(world.tenant.user("alex").id)
     assert (await graph.post(APPS, bind)).status == 201
+    assert teams_of(world).without_app == set()  # the bot may write to them from now on
     again = await graph.post(APPS, bind)
     assert (again.status, again.code) == (409, "Conflict")
     [row] = (await graph.get(f"{APPS}?$expand=teamsApp&$filter=teamsApp/externalId eq '{world.app_id}'")).value

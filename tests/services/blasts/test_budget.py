@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+import sqlalchemy as sa
+
+from services.blasts.budget import SECOND, Budget
+from services.database import Database
+from services.database.blast_tables import blast_budgets
+
+BUDGET = Budget("calls", 40.0)
+
+
+async def reserved(database: Database, calls: int, budget: Budget = BUDGET, others: float = 0.0) -> list[float]:
+    async with database.write() as connection:
+        return await budget.reserve(connection, calls, others=others)
+
+
+async def test_slots_are_even_and_never_given_twice(database: Database) -> None:
+    lists = await asyncio.gather(*(reserved(database, 10) for _ in range(4)))
+    slots = sorted(slot for each in lists for slot in each)
+    assert slots[-1] - slots[0] > 39 / 40 - 0.2
+    for each in lists:
+        assert all(later - earlier == pytest.approx(1 / 40, abs=1e-4) for earlier, later in pairwise(each) if earlier)
+
+
+async def test_a_busy_moment_is_made_up_for_without_passing_the_service_s_limit(database: Database) -> None:
+    await reserved(database, 1)
+    async with database.write() as connection:
+        await connection.execute(sa.update(blast_budgets).values(next_slot=0))
+    slots = await reserved(database, 50)
+    assert sum(slot < 1.0 for slot in slots) <= 49
+
+
+@pytest.mark.parametrize("rate", [1.0, 35.0, 48.0, 49.0])
+def test_catching_up_stays_below_the_limit_at_any_rate(rate: float) -> None:
+    budget = Budget("calls", rate)
+    assert rate * (1 + budget.catch_up / SECOND) <= 49 + 1e-3
+
+
+async def test_calls_of_live_cards_use_slots_up(database: Database) -> None:
+    await reserved(database, 1)
+    before = (await reserved(database, 1))[0]
+    assert (await reserved(database, 1, others=20.0))[0] - before > 0.4
+
+
+async def test_a_hold_holds_every_replica(database: Database) -> None:
+    async with database.write() as connection:
+        await BUDGET.hold(connection, 5.0, shrink=False)
+    assert min(await reserved(database, 3)) > 4.5
+
+
+async def test_no_replica_shrinks_it_twice_for_one_moment(database: Database) -> None:
+    for _ in range(5):
+        async with database.write() as connection:
+            await BUDGET.hold(connection, 0.0, shrink=True)
+    async with database.read() as connection:
+        assert (await connection.execute(sa.select(blast_budgets.c.rate))).scalar_one() == pytest.approx(28.0)
+
+
+async def test_it_never_shrinks_to_nothing(database: Database) -> None:
+    for _ in range(20):
+        async with database.write() as connection:
+            await connection.execute(sa.update(blast_budgets).values(changed_at=0))
+            await BUDGET.hold(connection, 0.0, shrink=True)
+    async with database.read() as connection:
+        assert (await connection.execute(sa.select(blast_budgets.c.rate))).scalar_one() == pytest.approx(4.0)
