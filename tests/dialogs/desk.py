@@ -18,6 +18,8 @@ from services.incidents.report.delivery import Deliveries
 from services.mailing import Mailing
 from services.people import People
 from services.posts import PostKind
+from services.recovery.gates import Gates
+from services.recovery.watch import Watch
 from services.requests import Requests
 from tests.services.fakes import CHANNEL, VAULT, settings
 from tests.services.playbook.bench import RunnerBench
@@ -90,6 +92,17 @@ class DialogDesk:
             durable=cast("Durable", bench.durable),
             now=bench.clock,
         )
+        shared: dict[str, Any] = {
+            "database": database,
+            "m365": bench.m365.typed,
+            "settings": chosen,
+            "access": Access(chosen, bench.m365.typed, database),
+            "durable": cast("Durable", bench.durable),
+            "posts": bench.posts,
+            "planner": bench.planner,
+            "ledger": bench.ledger,
+            "now": bench.clock,
+        }
         parts = Parts(
             settings=chosen,
             database=database,
@@ -102,8 +115,8 @@ class DialogDesk:
             preparation=bench.preparation,
             on_demand=bench.on_demand,
             runner=bench.runner,
-            gates=cast("Any", None),  # the stories have it
-            watch=cast("Any", None),  # likewise
+            gates=Gates(past=cast("Any", None), **shared),  # no check runs here
+            watch=Watch(preparation=bench.preparation, **shared),
             posts=bench.posts,
             people=people,
             channel=cast("Any", channel),
