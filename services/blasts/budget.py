@@ -20,10 +20,10 @@ CEILING = 48.0  # of Teams' 50 calls a second
 SECOND = 1_000_000
 _CATCH_UP = 0.1  # slots that a busy moment missed may be made up for within so many seconds
 _SHORTEST_PATIENCE = 0.05
-_SHRINK = 0.7
+_SHRINK = 0.85
 _GROW = 1.05
 _SLOWEST_SHARE = 0.1
-_GROW_AFTER = 5 * SECOND
+_GROW_AFTER = 3 * SECOND
 _SHRINK_AFTER = 2 * SECOND  # answers to calls that left at the same time count once
 
 

@@ -57,11 +57,11 @@ async def test_no_replica_shrinks_it_twice_for_one_moment(database: Database) ->
         async with database.write() as connection:
             await BUDGET.hold(connection, 0.0, shrink=True)
     async with database.read() as connection:
-        assert (await connection.execute(sa.select(blast_budgets.c.rate))).scalar_one() == pytest.approx(28.0)
+        assert (await connection.execute(sa.select(blast_budgets.c.rate))).scalar_one() == pytest.approx(34.0)
 
 
 async def test_it_never_shrinks_to_nothing(database: Database) -> None:
-    for _ in range(20):
+    for _ in range(30):
         async with database.write() as connection:
             await connection.execute(sa.update(blast_budgets).values(changed_at=0))
             await BUDGET.hold(connection, 0.0, shrink=True)
