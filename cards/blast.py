@@ -192,11 +192,12 @@ def _preview(preview: Preview) -> list[Element]:
         answers = SEPARATOR.join(button.title for button in words.buttons)
         return [
             *warning_body(words),
-            text("[ ", answers, " ]"),
+            text("Buttons: ", answers, subtle=True),
             text(words.ask),
             text(words.genuine, size="small", limit=MAX_GENUINE),
         ]
-    return [text(line, limit=500) for line in preview.mail.splitlines() if line.strip()]
+    lines = (f"• {line[2:]}" if line.startswith("- ") else line for line in preview.mail.splitlines() if line.strip())
+    return [text(line, limit=MAX_GENUINE) for line in lines]
 
 
 def _people(view: BlastView, limit: int) -> list[Element]:
