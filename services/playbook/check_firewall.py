@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.devices import ManagedDevice, WindowsProtection
 from services.plain_words import explain
 from services.playbook.device_health import (
-    Fleet,
     Said,
     finding,
     fleet_of,
     kind_of,
     last_report,
     or_error,
+    outcome,
+    protection_gap,
     todo,
     unmanaged_finding,
 )
@@ -24,12 +25,10 @@ from services.playbook.step import (
     Context,
     Finding,
     NoUndo,
-    Outcome,
     Plan,
     Risk,
     Rule,
     Severity,
-    State,
     Step,
     Todo,
     general_words,
@@ -72,7 +71,9 @@ async def plan(ctx: Context) -> Plan:
             todos.append(_todo(ctx, device.id, device.name, device.operating_system))
     findings += [unmanaged_finding(device) for device in fleet.unmanaged]
     todos += [_todo(ctx, device.id, device.name, device.operating_system) for device in fleet.unmanaged]
-    return Plan(settled=_outcome(fleet, findings, unread), findings=tuple(findings), todo=tuple(todos))
+    return Plan(
+        settled=outcome(fleet, findings, unread, "not well protected"), findings=tuple(findings), todo=tuple(todos)
+    )
 
 
 async def _read(
@@ -106,10 +107,8 @@ def _protection(
 ) -> tuple[list[Said], list[str]]:
     if protection is None:
         return [], []
-    if isinstance(protection, Gone):
-        return [], [f"The protection of {device.name} has never reported."]
     if isinstance(protection, IRBotError):
-        return [], [f"The protection of {device.name} was not read. {explain(protection).what}"]
+        return [], list(protection_gap(device, protection))
     parts = (
         ("virus protection", protection.malware_protection),
         ("real-time protection", protection.real_time_protection),
@@ -123,16 +122,6 @@ def _protection(
 def _todo(ctx: Context, key: str, name: str, operating_system: str) -> Todo:
     kind = kind_of(operating_system)
     return todo(ctx, key, name, _MATTER, _INSTRUCTIONS.get(kind, _INSTRUCTIONS[""]))
-
-
-def _outcome(fleet: Fleet, findings: Sequence[Finding], unread: Sequence[str]) -> Outcome:
-    weak = sum(each.key.startswith("intune:") and each.severity is not Severity.NOTE for each in findings)
-    words = [f"{len(fleet.managed)} managed devices read, {weak} not well protected."]
-    if fleet.unmanaged:
-        words.append(f"{len(fleet.unmanaged)} more are not managed: a person has to look at them.")
-    if not fleet.managed and not fleet.unmanaged and not unread:
-        words = ["No device in use is known for this account."]
-    return Outcome(State.NOT_EVALUATED if unread else State.DONE, " ".join([*words, *unread]))
 
 
 STEP = Step(

@@ -7,19 +7,20 @@ from dataclasses import asdict
 from typing import Any
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.devices import DetectedApp, ManagedDevice, WindowsProtection
 from services.plain_words import explain
 from services.playbook.current_builds import Builds, Verdict, builds_on
 from services.playbook.device_health import (
-    Fleet,
     Said,
     finding,
     fleet_of,
     kind_of,
     last_report,
     or_error,
+    outcome,
+    protection_gap,
     todo,
     unmanaged_finding,
 )
@@ -27,12 +28,10 @@ from services.playbook.step import (
     Context,
     Finding,
     NoUndo,
-    Outcome,
     Plan,
     Risk,
     Rule,
     Severity,
-    State,
     Step,
     Todo,
     general_words,
@@ -88,7 +87,7 @@ async def plan(ctx: Context) -> Plan:
     findings += [unmanaged_finding(device) for device in fleet.unmanaged]
     todos += [_todo(ctx, device.id, device.name, device.operating_system) for device in fleet.unmanaged]
     return Plan(
-        settled=_outcome(fleet, findings, unread, builds.dates(list(used))),
+        settled=outcome(fleet, findings, unread, "need updates or a look", builds.dates(list(used))),
         evidence={"devices in Intune": [_plain(asdict(each)) for each in fleet.managed]},
         findings=tuple(findings),
         todo=tuple(todos),
@@ -147,26 +146,11 @@ def _gaps(
     gaps = []
     if isinstance(apps, IRBotError):
         gaps.append(f"Office on {device.name} was not read. {explain(apps).what}")
-    if isinstance(protection, Gone):
-        gaps.append(f"The protection of {device.name} has never reported.")
-    elif isinstance(protection, IRBotError):
-        gaps.append(f"The protection of {device.name} was not read. {explain(protection).what}")
-    return gaps
+    return [*gaps, *protection_gap(device, protection)]
 
 
 def _todo(ctx: Context, key: str, name: str, operating_system: str) -> Todo:
     return todo(ctx, key, name, _MATTER, _INSTRUCTIONS[kind_of(operating_system)])
-
-
-def _outcome(fleet: Fleet, findings: Sequence[Finding], unread: Sequence[str], dates: str) -> Outcome:
-    behind = sum(each.key.startswith("intune:") and each.severity is not Severity.NOTE for each in findings)
-    words = [f"{len(fleet.managed)} managed devices read, {behind} need updates or a look."]
-    if fleet.unmanaged:
-        words.append(f"{len(fleet.unmanaged)} more are not managed: a person has to look at them.")
-    if not fleet.managed and not fleet.unmanaged and not unread:
-        words = ["No device in use is known for this account."]
-    reason = " ".join([*words, dates, *unread]).replace("  ", " ").strip()
-    return Outcome(State.NOT_EVALUATED if unread else State.DONE, reason)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

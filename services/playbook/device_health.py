@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from services.errors import IRBotError
-from services.microsoft365.devices import Device, ManagedDevice
+from services.errors import Gone, IRBotError
+from services.microsoft365.devices import Device, ManagedDevice, WindowsProtection
 from services.plain_words import explain
-from services.playbook.step import Context, Finding, Severity, Todo
+from services.playbook.step import Context, Finding, Outcome, Severity, State, Todo
 from services.together import together
 
 _QUIET = timedelta(days=7)
@@ -106,6 +106,27 @@ def unmanaged_finding(device: Device) -> Finding:
         reasons=tuple(reasons),
         data={"object_id": device.id, "device_id": device.device_id, "name": device.name},
     )
+
+
+def outcome(fleet: Fleet, findings: Sequence[Finding], unread: Sequence[str], loud: str, more: str = "") -> Outcome:
+    """How a check of the devices ends; `loud` says what is the matter with those that are not well."""
+    found = sum(each.key.startswith("intune:") and each.severity is not Severity.NOTE for each in findings)
+    words = [f"{len(fleet.managed)} managed devices read, {found} {loud}."]
+    if fleet.unmanaged:
+        words.append(f"{len(fleet.unmanaged)} more are not managed: a person has to look at them.")
+    if not fleet.managed and not fleet.unmanaged and not unread:
+        words = ["No device in use is known for this account."]
+    reason = " ".join([*words, *([more] if more else []), *unread])
+    return Outcome(State.NOT_EVALUATED if unread else State.DONE, reason)
+
+
+def protection_gap(device: ManagedDevice, protection: WindowsProtection | IRBotError | None) -> tuple[str, ...]:
+    """What is not known of a device's protection, in a sentence; nothing where it was read or there is none."""
+    if isinstance(protection, Gone):
+        return (f"The protection of {device.name} has never reported.",)
+    if isinstance(protection, IRBotError):
+        return (f"The protection of {device.name} was not read. {explain(protection).what}",)
+    return ()
 
 
 def todo(ctx: Context, key: str, device_name: str, subject_matter: str, instructions: Sequence[str]) -> Todo:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import IRBotError
 from services.incidents.model import Phase
-from services.microsoft365.devices import UPDATE_SIGNATURES, ManagedDevice, WindowsProtection
-from services.plain_words import explain as in_words
-from services.playbook.device_health import or_error
+from services.microsoft365.devices import UPDATE_SIGNATURES, WindowsProtection
+from services.playbook.device_health import or_error, protection_gap
 from services.playbook.device_requests import Request, explain
 from services.playbook.step import Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
 from services.together import together
@@ -26,7 +25,7 @@ async def plan(ctx: Context) -> Plan:
     states = await together(*(or_error(ctx.m365.devices.protection(device.id)) for device in devices))
     both = list(zip(devices, states, strict=True))
     overdue = [device for device, state in both if _overdue(state)]
-    unread = [_gap(device, state) for device, state in both if isinstance(state, IRBotError)]
+    unread = [words for device, state in both for words in protection_gap(device, state)]
     changes = tuple(_REQUEST.change(device) for device in overdue if not _REQUEST.waits(ctx, device))
     if changes:
         return Plan(changes, unread=tuple(unread))
@@ -41,12 +40,6 @@ async def plan(ctx: Context) -> Plan:
 def _overdue(state: WindowsProtection | IRBotError) -> bool:
     """Overdue, or never said: then fetching new ones does no harm."""
     return isinstance(state, WindowsProtection) and state.signatures_overdue is not False
-
-
-def _gap(device: ManagedDevice, error: IRBotError) -> str:
-    if isinstance(error, Gone):
-        return f"The protection of {device.name} has never reported."
-    return f"The protection of {device.name} was not read. {in_words(error).what}"
 
 
 STEP = Step(
