@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.playbook.step import Change, Context, Outcome, Plan, State
+
+# What a step of the lock or the eviction changed, by what gives it back, item by item under the same keys.
+PUT_BACK_BY: Mapping[str, str] = {
+    "block-sign-in": "unlock-sign-in",
+    "strip-roles": "restore-roles",
+    "switch-off-mail-protocols": "restore-mail-protocols",
+}
 
 
 async def shut(ctx: Context, *, mail_only: bool = False) -> Outcome | None:

@@ -31,6 +31,7 @@ from services.incidents.subjects import recognise
 from services.microsoft365 import Microsoft365, urgently
 from services.plain_words import explain
 from services.playbook import by_hand
+from services.playbook.giving_back import PUT_BACK_BY
 from services.playbook.ledger import Effect, EffectState, Ledger, Run, RunKind, effects_of, runs_of
 from services.playbook.planner import Planner, our_fault, outcome_of
 from services.playbook.preparation import INVESTIGATE, PREPARE
@@ -470,6 +471,8 @@ class Runner:
             if isinstance(step.undo, Undo):
                 made: dict[str, Change] = {}
                 for run in runs:
+                    if run.step_id == PUT_BACK_BY.get(step.id) and run.kind in {RunKind.APPLY, RunKind.GUIDED}:
+                        await self._drop_given_back(run, made)
                     if run.step_id != step.id:
                         continue
                     if run.kind is RunKind.UNDO and run.state in _PUT_BACK:
@@ -486,6 +489,14 @@ class Runner:
                         )
                     )
         return plans
+
+    async def _drop_given_back(self, run: Run, made: dict[str, Change]) -> None:
+        """What a later step put back needs no undo any more; by hand, all of it was."""
+        if run.kind is RunKind.GUIDED and run.state is State.DONE:
+            made.clear()
+        for effect in await self._effects(run):
+            if effect.state in _MADE:
+                made.pop(effect.item, None)
 
     async def _effects(self, run: Run) -> tuple[Effect, ...]:
         async with self._database.read() as connection:

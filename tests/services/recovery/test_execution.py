@@ -10,7 +10,7 @@ import pytest
 from services.approvals import Approval, PlanKind
 from services.database import Database
 from services.microsoft365.policies import ALL_USERS, AccessPassPolicy
-from services.playbook import guided, issue_access_pass, unlock_sign_in
+from services.playbook import block_sign_in, guided, issue_access_pass, unlock_sign_in
 from services.playbook.step import Change, Outcome, Plan, State
 from services.recovery.following import Following
 from tests.services.playbook.bench import ALEX, Killed
@@ -28,7 +28,7 @@ class _Policies:
 
 async def desk_of(database: Database) -> RecoveryDesk:
     """Megan is blocked, everything is clean."""
-    desk = await RecoveryDesk.start(database, issue_access_pass.STEP, unlock_sign_in.STEP)
+    desk = await RecoveryDesk.start(database, block_sign_in.STEP, issue_access_pass.STEP, unlock_sign_in.STEP)
     cast("Any", desk.bench.m365).policies = _Policies()
     accounts = desk.bench.m365.directory.accounts
     accounts["megan"] = replace(accounts["megan"], account_enabled=False)
@@ -60,6 +60,19 @@ async def test_the_account_comes_back_and_the_giving_back_ends(database: Databas
         await following.keep_up()
     ended = [run for run in await desk.bench.runs() if run.step_id == "re-enable"]
     assert [(run.state, run.reason) for run in ended] == [(State.DONE, "The account is given back.")]
+
+
+async def test_what_was_given_back_is_not_offered_to_be_undone_twice(database: Database) -> None:
+    desk = await desk_of(database)
+    accounts = desk.bench.m365.directory.accounts
+    accounts["megan"] = replace(accounts["megan"], account_enabled=True)
+    block = await block_sign_in.STEP.plan(await desk.context())
+    locked = await desk.bench.approved(PlanKind.LOCK, {block_sign_in.STEP.id: block})
+    await desk.runner.execute(locked.id)
+    assert set(await desk.runner.undo_plan(desk.bench.incident_id)) == {"block-sign-in"}
+    desk.bench.clock.pass_by(minutes=5)
+    await desk.runner.execute((await approved(desk)).id)
+    assert set(await desk.runner.undo_plan(desk.bench.incident_id)) == {"issue-access-pass", "unlock-sign-in"}
 
 
 async def test_what_came_after_the_approval_keeps_the_account_locked(database: Database) -> None:
