@@ -158,7 +158,8 @@ class Delivery:
         problem = await self._changed(blast) or await self._not_allowed(blast)
         now = self.now()
         if problem is None and blast.state is BlastState.SCHEDULED and blast.scheduled_at is not None:
-            problem = PauseReason.LATE if now - blast.scheduled_at > _LATE else None
+            due = max(blast.scheduled_at, blast.decided_at or blast.scheduled_at)
+            problem = PauseReason.LATE if now - due > _LATE else None
         async with self.database.write() as connection:
             current = await rows.get(connection, blast.id, lock=True)
             if current.run != lead.run or current.state is not blast.state:

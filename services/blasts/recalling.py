@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from services.blasts.delivery import Delivery
 
 _R = blast_recipients.c
+FAILED = "recall-failed"  # the reason of a message that could not be taken back
 _TRIES = 4
 _PAUSE_SECONDS = 1.0
 
@@ -28,7 +29,6 @@ async def take_back(delivery: Delivery, lead: Lead, blast: Blast) -> None:
     if delivery.mail is not None:
         await delivery.mail.look(blast, delivery.now())
     tenant_id = blast.conversation.tenant_id if blast.conversation else ""
-    last = -1
     size = max(10, int(delivery.budget.rate * 0.35))
     while not delivery.closing.is_set() and delivery.may_send():
         async with delivery.database.write() as connection:
@@ -41,10 +41,10 @@ async def take_back(delivery: Delivery, lead: Lead, blast: Blast) -> None:
                 sa.select(_R.number, _R.conversation_id, _R.service_url, _R.activity_id)
                 .where(
                     _R.blast_id == blast.id,
-                    _R.number > last,
                     _R.channel == Via.TEAMS.value,
                     _R.state == RecipientState.SENT.value,
                     _R.activity_id.is_not(None),
+                    sa.or_(_R.reason.is_(None), _R.reason != FAILED),
                 )
                 .order_by(_R.number)
                 .limit(size)
@@ -53,7 +53,6 @@ async def take_back(delivery: Delivery, lead: Lead, blast: Blast) -> None:
             gaps = await delivery.budget.reserve(connection, len(found)) if found else []
         if not found:
             break
-        last = found[-1].number
         begun = asyncio.get_running_loop().time()
         ends = await asyncio.gather(
             *(_delete(delivery, row, tenant_id, begun + gap) for row, gap in zip(found, gaps, strict=True))
@@ -89,7 +88,7 @@ async def _delete(delivery: Delivery, row: Any, tenant_id: str, turn: float) -> 
 async def _write(delivery: Delivery, blast_id: str, numbers: Sequence[int], gone: Sequence[bool]) -> None:
     async with delivery.database.write() as connection:
         for number, is_gone in zip(numbers, gone, strict=True):
-            values = {"state": RecipientState.RECALLED.value} if is_gone else {"reason": "recall-failed"}
+            values = {"state": RecipientState.RECALLED.value} if is_gone else {"reason": FAILED}
             this = sa.and_(_R.blast_id == blast_id, _R.number == number)
             await connection.execute(sa.update(blast_recipients).where(this).values(**values))
 

@@ -32,6 +32,8 @@ from services.errors import (
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 6
+_MOST_REFUSALS = 30  # "too many" in a row for one message, while others pass
+_MOST_WHEN_UNKNOWN = 2
 _DOCUMENTED_MAYBE_DONE = frozenset({502, 504})
 _NOT_INSTALLED = frozenset({"not-installed", "not-in-conversation"})
 _FIRST_PAUSE_SECONDS = 1.0
@@ -88,6 +90,7 @@ class _Message:
         self._turns = list(turns)
         self._chat = recipient.chat
         self._attempts = recipient.attempts
+        self._refusals = 0
         self._under_way = False
         self._renewed = False
         self._installed = False
@@ -171,7 +174,10 @@ class _Message:
         # While nothing at all goes through, it is not this message that is at fault.
         if maybe_done or not (outage or isinstance(error, Throttled)):
             self._attempts += 1
-        if self._attempts >= MOST_ATTEMPTS or not (documented or desk.send_unknown_again):
+        self._refusals += isinstance(error, Throttled)
+        by_policy = desk.send_unknown_again and self._attempts < _MOST_WHEN_UNKNOWN
+        over = self._attempts >= MOST_ATTEMPTS or self._refusals >= _MOST_REFUSALS
+        if over or not (documented or by_policy):
             if maybe_done:
                 await self._end(RecipientState.UNKNOWN, "no-answer")
             else:

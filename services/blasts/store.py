@@ -28,6 +28,7 @@ from services.blasts.model import (
     SendingPlan,
     digest_of,
 )
+from services.blasts.recalling import FAILED
 from services.channel import Actor, Conversation
 from services.database import Database
 from services.database.blast_tables import blast_recipients, blasts
@@ -260,11 +261,18 @@ class Blasts:
         return blast
 
     async def recall(self, blast_id: str, actor: Actor, where: Conversation) -> Blast:
-        """Takes back what was sent, and sends no more. What was read stays read; mail cannot be taken back."""
+        """Takes back what was sent, and sends no more. What was read stays read; mail cannot be taken back.
+
+        What could not be taken back is tried again by a second recall.
+        """
         await self._access.require(actor, Permission.BLAST_SEND, where)
         values = self._running() | {"state": BlastState.RECALLING.value}
-        blast = await self._steer(blast_id, actor, BlastEvent.RECALL_STARTED, _BEGUN, values)
+        states = _BEGUN | {BlastState.RECALLED}
+        blast = await self._steer(blast_id, actor, BlastEvent.RECALL_STARTED, states, values)
         await self._let_go(blast_id)
+        left = sa.and_(blast_recipients.c.blast_id == blast_id, blast_recipients.c.reason == FAILED)
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(blast_recipients).where(left).values(reason=None))
         await self._wake(rows.run_key(blast.id, blast.run))
         return blast
 

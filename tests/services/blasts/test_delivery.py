@@ -421,6 +421,9 @@ async def test_a_recall_takes_back_what_was_sent(office: PostOffice) -> None:
     counts = await office.counts(blast)
     assert (ended.state, counts.recalled, counts.sent) == (BlastState.RECALLED, 11, 1)
     assert (await office.reasons(blast))["person-00004"] == "recall-failed"
+    await office.blasts.recall(blast.id, CAROL, CHANNEL)
+    await office.carry_out(blast)
+    assert (await office.counts(blast)).recalled == 12
 
 
 async def test_a_recall_in_the_middle_sends_no_more(office: PostOffice) -> None:
