@@ -24,6 +24,7 @@ OTHER_PYTHONS = ("python3.11", "python3.14", "python3.13", "python3.12")
 
 RUN = ("requirements.txt",)
 DEV = ("requirements.txt", "requirements-dev.txt")
+AUDIT = ("requirements-audit.txt",)
 
 # What each command needs, and the commands that it hands over to, one after another.
 COMMANDS = {
@@ -37,6 +38,11 @@ COMMANDS = {
     "lint": (
         DEV,
         [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]],
+    ),
+    # Asks the Python Package Index for known vulnerabilities of what runs; needs the internet.
+    "audit": (
+        AUDIT,
+        [["-m", "pip_audit", "--strict", "--require-hashes", "--disable-pip", "-r", "requirements.hashes.txt"]],
     ),
     "ci-setup": (DEV, [["-m", "simulator.emulator"]]),
 }
