@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from services.errors import Conflict
-from services.microsoft365.policies import REPORT_ONLY, Policies
+from services.microsoft365.policies import ALL_USERS, REPORT_ONLY, AccessPassPolicy, Policies
 from tests.services.microsoft365.graph_bench import EMPTY, GraphBench, error, page
 
 POLICY = {
@@ -110,3 +110,21 @@ async def test_a_policy_tells_whom_and_what_it_leaves_out(wire: GraphBench, poli
         (True, True, 0),
     ]
     assert (found[0].excluded_users, found[0].excluded_groups) == ({"u1"}, {"g1"})
+
+
+async def test_who_may_get_a_pass_and_what_one_is_like(wire: GraphBench, policies: Policies) -> None:
+    configuration = {
+        "id": "TemporaryAccessPass",
+        "state": "enabled",
+        "defaultLifetimeInMinutes": 90,
+        "isUsableOnce": True,
+        "includeTargets": [{"id": ALL_USERS, "targetType": "group"}],
+        "excludeTargets": [{"id": "g1", "targetType": "group"}],
+    }
+    wire.replies = [httpx.Response(200, json={"authenticationMethodConfigurations": [{"id": "Sms"}, configuration]})]
+    assert await policies.access_passes() == AccessPassPolicy(True, 90, True, (ALL_USERS,), ("g1",))
+
+
+async def test_a_tenant_that_says_nothing_about_passes_gives_none(wire: GraphBench, policies: Policies) -> None:
+    wire.replies = [httpx.Response(200, json={"authenticationMethodConfigurations": []})]
+    assert not (await policies.access_passes()).on

@@ -95,6 +95,24 @@ async def test_a_pass_is_shown_once_and_replaces_the_old_one(graph: GraphCaller)
     assert (await graph.post(path, {})).status == 400
 
 
+async def test_the_policy_says_who_gets_a_pass_and_whether_it_works_twice(graph: GraphCaller) -> None:
+    path = f"{MEGAN}/temporaryAccessPassMethods"
+    tenant = graph.sim.world.tenant
+    configurations = tenant.records.methods_policy["authenticationMethodConfigurations"]
+    policy = next(row for row in configurations if row["id"] == "TemporaryAccessPass")
+    mine = tenant.groups_of(tenant.user("megan").id)
+    other = next(group for group in tenant.groups.values() if group not in mine)
+    for include, exclude, status in (
+        (other.id, "", 400), (mine[0].id, "", 201), ("all_users", mine[0].id, 400), ("all_users", other.id, 201),
+    ):  # fmt: skip
+        policy["includeTargets"] = [{"id": include, "targetType": "group"}]
+        policy["excludeTargets"] = [{"id": exclude, "targetType": "group"}] if exclude else []
+        assert (await graph.post(path, {})).status == status
+    policy["isUsableOnce"] = True
+    assert (await graph.post(path, {"isUsableOnce": False})).status == 400
+    assert (await graph.post(path, {"isUsableOnce": True})).status == 201
+
+
 async def test_phones_and_a_recovery_address_are_added(graph: GraphCaller) -> None:
     phone = {"phoneNumber": "+1 4255550100", "phoneType": "mobile"}
     assert (await graph.post(f"{MEGAN}/phoneMethods", phone)).body["id"] == MOBILE
