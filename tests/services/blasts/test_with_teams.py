@@ -50,17 +50,26 @@ def _everybody(bench: Bench) -> list[str]:
     return [user.id for user in users if not user.guest and user.mailbox == "user"]
 
 
-async def _sent(bench: Bench, people: list[str]) -> Blast:
-    """Sends a blast to these people; how it ended."""
+async def _begun(bench: Bench, people: list[str]) -> Blast:
+    """A blast to these people that has been approved."""
     parts, where = _parts(bench), _channel(bench)
     draft = Draft(BlastKind.EDUCATE, "Phishing links", _actor(bench, "grady"), WORDS)
     made = await parts.blasts.create(draft, [Recipient(person, Via.TEAMS) for person in people], where)
     asked = await parts.blasts.ask(made.id, _actor(bench, "grady"), where)
-    await parts.blasts.approve(asked.id, asked.decision_nonce, _actor(bench, "adele"), where)
+    return await parts.blasts.approve(asked.id, asked.decision_nonce, _actor(bench, "adele"), where)
+
+
+async def _sent(bench: Bench, people: list[str]) -> Blast:
+    """Sends a blast to these people; how it ended."""
+    return await _ended(bench, await _begun(bench, people))
+
+
+async def _ended(bench: Bench, begun: Blast) -> Blast:
+    parts = _parts(bench)
 
     async def ended() -> Blast | None:
         async with parts.database.read() as connection:
-            blast = await rows.get(connection, made.id)
+            blast = await rows.get(connection, begun.id)
         return blast if blast.state not in {BlastState.SCHEDULED, BlastState.RUNNING} else None
 
     return await bench.until(ended, 20, "the end of the blast")
@@ -98,6 +107,20 @@ async def test_whatever_teams_puts_in_the_way_everybody_is_accounted_for(bench: 
     assert (counts.failed, counts.unknown) == (1, 1)
     assert {person for person in people if _received(bench, person) != 1} == {blocked, silent}
     assert lacking not in teams.without_app
+
+
+async def test_an_orderly_restart_in_the_middle_sends_nothing_twice() -> None:
+    slow = FAST | {"blast_messages_per_second": "40"}
+    async with Bench.start(replace(AT_ONCE, teams_calls_per_second=500), settings=slow) as bench:
+        people = _everybody(bench)
+        blast = await _begun(bench, people)
+        await bench.until(lambda: any(_received(bench, person) for person in people), 10, "the first message")
+        await bench.bot.restart()
+        assert sum(_received(bench, person) for person in people) < len(people)
+        assert (await _ended(bench, blast)).state is BlastState.DONE
+        assert {_received(bench, person) for person in people} == {1}
+        async with _parts(bench).database.read() as connection:
+            assert (await receipts.counts_of(connection, blast.id)).sent == len(people)
 
 
 async def test_read_receipts_are_counted(bench: Bench) -> None:
