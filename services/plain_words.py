@@ -412,6 +412,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Nothing to give back", "Nothing of this account is locked any more.", "Look at the steps on the card."
     ),
     "nothing-to-undo": Explanation("Nothing to undo", "IRBot changed nothing here that could be undone.", ""),
+    "nothing-to-watch": Explanation(
+        "Nothing to watch yet", "The watch begins by itself after a lock or an eviction.", "Lock the account first."
+    ),
     "only-windows-devices": Explanation(
         "Only by hand",
         "Microsoft lets an app disable Windows devices only.",
