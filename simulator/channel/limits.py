@@ -32,6 +32,8 @@ WINDOWS: dict[Operation, tuple[Window, ...]] = {
     Operation.READ: (Window(14, 1), Window(16, 2), Window(120, 30), Window(3600, 3600)),
     Operation.SEND: SEND_WINDOWS,
 }
+# What all bots together may send to one conversation.
+ALL_BOTS = (Window(14, 1), Window(16, 2))
 CALLS_PER_SECOND = 50  # of one app in one tenant
 
 
@@ -66,6 +68,7 @@ class TeamsLimits:
         self._clock = clock
         self._app = _Log((Window(calls_per_second, 1),))
         self._logs: dict[tuple[Operation, str], _Log] = {}
+        self._with_others: dict[str, _Log] = {}  # conversations in which another bot speaks, too
         self.refused: dict[str, int] = defaultdict(int)
 
     def take(self, operation: Operation, thread: str) -> int | None:
@@ -80,10 +83,17 @@ class TeamsLimits:
         log = self._logs.get((operation, thread))
         if log is None:
             log = self._logs[operation, thread] = _Log(WINDOWS[operation])
-        wait = max(self._app.wait(now), log.wait(now))
+        others = self._with_others.get(thread) if operation is Operation.SEND else None
+        wait = max(self._app.wait(now), log.wait(now), others.wait(now) if others else 0.0)
         if wait > 0:
             self.refused[thread] += 1
             return max(1, math.ceil(wait))
         self._app.add(now)
         log.add(now)
+        if others is not None:
+            others.add(now)
         return None
+
+    def another_bot_sends(self, thread: str) -> None:
+        """Another bot has said something in this conversation."""
+        self._with_others.setdefault(thread, _Log(ALL_BOTS)).add(self._clock())

@@ -238,6 +238,14 @@ def test_the_whole_app_has_fifty_a_second() -> None:
     assert taken[-1] == 1
 
 
+def test_what_other_bots_say_in_a_conversation_counts_there_and_nowhere_else() -> None:
+    limits = TeamsLimits(lambda: 5.0)
+    for _ in range(12):
+        limits.another_bot_sends("busy")
+    assert [limits.take(Operation.SEND, "busy") for _ in range(4)].count(None) == 2
+    assert [limits.take(Operation.SEND, "quiet") for _ in range(4)].count(None) == 4
+
+
 def test_an_organisation_may_have_been_given_another_limit() -> None:
     limits = TeamsLimits(lambda: 5.0, calls_per_second=150)
     assert [limits.take(Operation.SEND, f"thread {number}") for number in range(160)].count(None) == 150
