@@ -202,6 +202,10 @@ def _preview(preview: Preview) -> list[Element]:
 
 def _people(view: BlastView, limit: int) -> list[Element]:
     shown = view.people[:limit]
+    rest = view.more_people + len(view.people) - len(shown)
+    more = [text(f"and {rest:,} more", subtle=True)] if rest else []
+    if not view.may_leave_out:
+        return [*(text(each.title, spacing="none", limit=MAX_DETAIL) for each in shown), *more]
     rows: list[Element] = [
         {
             "type": "Input.ChoiceSet",
@@ -213,5 +217,4 @@ def _people(view: BlastView, limit: int) -> list[Element]:
             "choices": [{"title": plain(each.title, limit=MAX_DETAIL), "value": each.value} for each in shown],
         }
     ]
-    rest = view.more_people + len(view.people) - len(shown)
-    return [*rows, text(f"and {rest:,} more", subtle=True)] if rest else rows
+    return [*rows, *more]

@@ -151,7 +151,8 @@ class BlastView:
     decided_by: str | None = None
     expires_at: datetime | None = None
     notes: tuple[str, ...] = ()  # left out, not evaluated
-    people: tuple[Choice, ...] = ()  # the first of the audience, to be left out
+    people: tuple[Choice, ...] = ()  # the first of the audience
+    may_leave_out: bool = False  # whether they can still be ticked to be left out
     more_people: int = 0
     previews: tuple[Preview, ...] = ()
     departments: tuple[DepartmentLine, ...] = ()

@@ -115,9 +115,9 @@ async def blast_view(parts: Parts, blast_id: str, *, personal: bool = False, not
         people=tuple(
             Choice(str(each.number), " · ".join(filter(None, (each.name or each.address, each.department))))
             for each in people
-            if choose
         ),
-        more_people=max(0, blast.people - len(people)) if choose else 0,
+        may_leave_out=choose,
+        more_people=max(0, blast.people - len(people)) if undecided else 0,
         previews=tuple(_previews(blast, reach)) if undecided or blast.state is BlastState.SCHEDULED else (),
         departments=tuple(_departments(blast.kind, departments)),
         departments_done="answered" if blast.kind is BlastKind.WARN else "have finished it",

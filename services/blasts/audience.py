@@ -25,6 +25,7 @@ from services.together import together
 OUTSIDE = "-x-out"  # what a language is called where the reader is not one of us: other words, the same language
 _ONE_BY_ONE = 60  # with more addresses than these it is quicker to read the whole address book
 _AT_ONCE = 8
+_BREATH = 200
 _ADDRESS = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\]+")
 _BY_TOP_LEVEL = {
     **dict.fromkeys(("de", "at"), Language.DE),
@@ -80,7 +81,9 @@ async def warned(
     wanted = tuple(dict.fromkeys(address.casefold() for address in addresses))
     found = await _look_up(m365, [address for address in wanted if _domain(address) in own_domains])
     sorter = _Sorter(m365, own_domains, subject_id, suspects, frozenset(each.casefold() for each in leave_out))
-    for address in wanted:
+    for number, address in enumerate(wanted):
+        if number % _BREATH == 0:
+            await asyncio.sleep(0)  # thousands of addresses must not hold the event loop
         await sorter.take(address, found.people.get(address, ()), found.groups.get(address, ()))
     return sorter.result(found.gaps)
 

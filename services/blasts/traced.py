@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -89,7 +90,8 @@ async def traced(database: Database, vault: Vault, m365: Microsoft365, incident:
         for found in findings
         if found.step_id == TRACE and found.finding.severity is not Severity.NOTE
     }
-    return Traced(_by_subject((*kept, *own), loud), (*gaps, *own_gaps), _entry(findings))
+    messages = await asyncio.to_thread(_by_subject, (*kept, *own), loud)
+    return Traced(messages, (*gaps, *own_gaps), _entry(findings))
 
 
 def key_of(subject: str) -> str:
@@ -130,7 +132,12 @@ async def _kept_trace(
         gaps = (f"The message trace was not evaluated completely: {runs[-1].reason}",)
     if body is None:
         return (), gaps or ("The message trace is not kept any more.",)
-    return tuple(_sent(row) for row in json.loads(vault.unpack(body))), gaps
+    return await asyncio.to_thread(_unpacked, vault, body), gaps
+
+
+def _unpacked(vault: Vault, body: bytes) -> tuple[Sent, ...]:
+    """Up to tens of thousands of lines: off the event loop."""
+    return tuple(_sent(row) for row in json.loads(vault.unpack(body)))
 
 
 def _sent(row: dict[str, Any]) -> Sent:

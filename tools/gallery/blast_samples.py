@@ -174,6 +174,7 @@ BLASTS: dict[str, BlastView] = {
         requester="Grady Archie",
         notes=_NOTES,
         people=_PEOPLE,
+        may_leave_out=True,
         more_people=211,
         previews=_PREVIEWS,
         buttons=(
@@ -189,6 +190,8 @@ BLASTS: dict[str, BlastView] = {
         requester="Grady Archie",
         expires_at=OPENED + timedelta(days=1),
         notes=_NOTES,
+        people=_PEOPLE[:12],
+        more_people=239,
         previews=_PREVIEWS,
         buttons=(
             button(f"Warn {_REACH}", "blast.approve", ButtonStyle.DESTRUCTIVE),
@@ -251,6 +254,7 @@ BLASTS: dict[str, BlastView] = {
         expires_at=OPENED,
         notes=(LONG * 3,) * 20,
         people=tuple(Choice(str(n), LONG) for n in range(40)),
+        may_leave_out=True,
         more_people=99_000,
         previews=tuple(Preview(LONG, warning=WARNINGS["largest"]) for _ in range(8)),
         departments=tuple(DepartmentLine(LONG_NAME, 99_999, 9_999) for _ in range(30)),
