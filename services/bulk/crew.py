@@ -22,7 +22,8 @@ from services.errors import (
 from services.plain_words import explain
 
 WORKERS = 10  # the pace of the service decides how many of them have something to do
-_CLAIMED_AHEAD = 4 * WORKERS
+_CLAIMED_AHEAD = 8 * WORKERS
+_HUNGRY_AT = 4 * WORKERS  # early enough that nobody waits for the database
 _RECORDED_EVERY_SECONDS = 0.5
 _TELL_EVERY_SECONDS = 20.0
 _HALTED_SECONDS = 1.0
@@ -174,7 +175,7 @@ class Crew:
 
     async def _worker(self) -> None:
         while True:
-            if self._queue.qsize() <= WORKERS:
+            if self._queue.qsize() <= _HUNGRY_AT:
                 self._hungry.set()
             item = await self._queue.get()
             if item is None:

@@ -68,3 +68,15 @@ async def test_what_the_log_no_longer_keeps_makes_the_list_incomplete(wire: Grap
     wire.replies = [page(ENTRY)]
     assert (await sign_ins.with_tokens("u1", SINCE, 10)).complete
     assert not (await sign_ins.with_tokens("u1", SINCE - timedelta(days=30), 10)).complete
+
+
+async def test_who_uses_a_kind_of_program_is_asked_for_both_ways(wire: GraphBench, sign_ins: SignIns) -> None:
+    alone = {**ENTRY, "id": "s2", "isInteractive": False}
+    wire.replies = [page(ENTRY), page(alone, next_link=f"{BASE}/beta/auditLogs/signIns?$skiptoken=x")]
+    found = await sign_ins.by_client("Authenticated SMTP", SINCE, 1)
+    assert [entry.interactive for entry in found] == [True, False]
+    assert not found.complete
+    assert wire.last.url.path == "/beta/auditLogs/signIns"
+    condition = wire.last.url.params["$filter"]
+    assert condition.startswith("clientAppUsed eq 'Authenticated SMTP' and createdDateTime ge 2026-11-18T00:00:00Z")
+    assert "nonInteractiveUser" in condition

@@ -29,6 +29,7 @@ from services.microsoft365.exchange.rest import RestBackend
 from services.microsoft365.tokens import Tokens
 from services.settings import Settings
 from simulator.exchange import Exchange
+from simulator.exchange.paging import Pages
 from simulator.faults import Fault, Kind, When
 from simulator.server import Simulator
 from tests.services.microsoft365.exchange.conftest import Hours, IssuedTokens
@@ -550,3 +551,38 @@ async def test_not_more_than_four_calls_run_at_once(exchange: RestBackend, sim: 
     calls = [exchange.invoke("Get-TransportConfig", {}, anchor=ORGANISATION) for _ in range(20)]
     assert len(await asyncio.gather(*calls)) == 20
     assert all(entry.status == 200 for entry in sim.world.journal.entries(service="cmdlet"))
+
+
+# -- page by page ------------------------------------------------------------------------------------------------------
+
+_PAGED = checked("Get-CASMailbox", EVERYBODY, anchor=ORGANISATION, background=True)
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_long_answer_comes_page_by_page(exchange: RestBackend, tenant: Exchange) -> None:
+    pages = [page async for page in exchange.pages(_PAGED)]
+    assert len(pages) > 2
+    assert all(page.complete for page in pages)
+    assert sum(len(page.records) for page in pages) == sum(1 for _ in tenant.mailboxes())
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_page_that_expired_ends_a_reading_that_has_given_pages_away(
+    exchange: RestBackend, tenant: Exchange
+) -> None:
+    reading = exchange.pages(_PAGED)
+    await anext(reading)
+    tenant.pages = Pages()  # half an hour later nothing of the answer is left
+    with pytest.raises(UpstreamDown, match="pages-expire"):
+        await anext(reading)
+
+
+async def test_a_link_that_repeats_ends_the_pages_as_incomplete(
+    settings: Settings, tokens: IssuedTokens, hours: Hours
+) -> None:
+    def again(request: httpx.Request) -> httpx.Response:
+        link = str(request.url.copy_with(params={"$skiptoken": "same"}))
+        return httpx.Response(200, json={"value": [{"Identity": "a"}], "@odata.nextLink": link})
+
+    pages = [page async for page in _backend(settings, tokens, hours, again).pages(_PAGED)]
+    assert [page.complete for page in pages] == [True, False]
