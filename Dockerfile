@@ -12,6 +12,7 @@ COPY --from=packages /opt/irbot /opt/irbot
 COPY app.py /irbot/
 COPY bot /irbot/bot
 COPY cards /irbot/cards
+COPY console /irbot/console
 COPY dialogs /irbot/dialogs
 COPY manifest /irbot/manifest
 COPY services /irbot/services

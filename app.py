@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from aiohttp import web
@@ -24,14 +22,14 @@ import bot.server
 from bot.files import FileUploads
 from bot.mass import MassMessenger
 from bot.messenger import Messenger
+from console import data, pack, report, rights
+from console.words import complain, words_of
 from dialogs import partner, tasks
-from dialogs.commands import COMMANDS, incident_number
 from dialogs.courier import PersonalCourier
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
 from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message, Reading
 from dialogs.turns import JOB, Turns
-from manifest import Environment, Unfit, pack
 from services import logs, metrics
 from services.access import Access
 from services.approvals import Approvals, RuleBook
@@ -40,15 +38,10 @@ from services.blasts.work import BlastWork
 from services.bulk import Bulk
 from services.clockwork import Clockwork
 from services.database import Database
-from services.doctor import Shell, as_json, as_lines, examine, grant_script
-from services.durable import Durable
-from services.errors import Conflict, NotFound, UpstreamDown
+from services.durable import ENGINE_FILE, LOCK_FILE, Durable
+from services.errors import Conflict, UpstreamDown
 from services.incidents import store
-from services.incidents.report.check import check_bundle
 from services.incidents.report.delivery import DELIVER, OFFER, Deliveries
-from services.incidents.report.make import make_bundle
-from services.incidents.report.page import visible
-from services.incidents.report.technical import broken
 from services.mailing import Mailing
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
@@ -66,7 +59,7 @@ from services.posts import Posts
 from services.recovery.work import RecoveryWork
 from services.requests import Requests
 from services.rights import steps_of
-from services.settings import Profile, Settings, load
+from services.settings import Settings, load
 from services.vault import Vault
 
 log = logging.getLogger("irbot")
@@ -337,7 +330,7 @@ def _durable(database: Database, settings: Settings) -> Durable:
         return Durable(database, settings.sql_url, None)
     # Beside the tables, wherever those are: a second bot on the same file meets the same lock.
     folder = Path(sa.make_url(settings.sql_url).database or "").parent
-    return Durable(database, f"sqlite:///{folder / 'engine.sqlite'}", folder / "lock.sqlite")
+    return Durable(database, f"sqlite:///{folder / ENGINE_FILE}", folder / LOCK_FILE)
 
 
 APPLICATION: web.AppKey[Application] = web.AppKey("application", Application)
@@ -353,13 +346,13 @@ def build(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now
     return app
 
 
-def run() -> int:
+def run(_chosen: argparse.Namespace) -> int:
     """Serves the bot until it is told to stop."""
     try:
         settings = load()
         app = build(settings)
     except ValueError as error:
-        return _complain(f"IRBot cannot start: {_words(error)}")
+        return complain(f"IRBot cannot start: {words_of(error)}")
     logs.configure(settings.log_level)
     if settings.app_secret is not None:
         logs.hide(settings.app_secret.get_secret_value())
@@ -369,11 +362,11 @@ def run() -> int:
     try:
         asyncio.run(serve(app, settings))
     except Conflict:
-        return _complain(f"IRBot cannot start: another IRBot is using the database in {settings.data_dir.resolve()}.")
+        return complain(f"IRBot cannot start: another IRBot is using the database in {settings.data_dir.resolve()}.")
     except sa.exc.DBAPIError as error:
-        return _complain(f"IRBot cannot start: its database does not answer ({type(error.orig).__name__}).")
+        return complain(f"IRBot cannot start: its database does not answer ({type(error.orig).__name__}).")
     except OSError as error:
-        return _complain(f"IRBot cannot start: {error.strerror or error}.")
+        return complain(f"IRBot cannot start: {error.strerror or error}.")
     return 0
 
 
@@ -426,7 +419,7 @@ def demo(chosen: argparse.Namespace) -> int:
     return stage.run(chosen.story)
 
 
-def drill() -> int:
+def drill(_chosen: argparse.Namespace) -> int:
     """A whole compromise in the terminal; not 0 when an account is not locked at the end."""
     from simulator import drill as rehearsal
 
@@ -440,117 +433,6 @@ def bench(chosen: argparse.Namespace) -> int:
     return suite.run(chosen.only, report_only=chosen.report_only)
 
 
-def doctor(chosen: argparse.Namespace) -> int:
-    """Looks whether IRBot could do its work tonight; 1 when something is missing or could not be looked at."""
-    try:
-        settings = load()
-        RuleBook(settings, STEPS)
-    except ValueError as error:
-        return _complain(f"The settings are wrong: {_words(error)}")
-    logs.configure("CRITICAL")
-    diagnosis = asyncio.run(examine(settings, lambda: datetime.now(UTC), chosen.url))
-    if chosen.json:
-        sys.stdout.write(json.dumps(as_json(diagnosis), indent=1, ensure_ascii=False) + "\n")
-    else:
-        for line in as_lines(diagnosis):
-            _say(line)
-    return 0 if diagnosis.fit else 1
-
-
-def grant(chosen: argparse.Namespace) -> int:
-    """Prints the commands that grant what a profile needs, to read and then to run."""
-    sys.stdout.write(grant_script(Profile(chosen.profile), Shell(chosen.shell), chosen.app_id))
-    return 0
-
-
-def package(chosen: argparse.Namespace) -> int:
-    """Builds the Teams app's zip for your environment; refuses while something is missing."""
-    environment = Environment(
-        app_id=chosen.app_id,
-        host=chosen.host,
-        company=chosen.company,
-        website_url=chosen.website,
-        privacy_url=chosen.privacy,
-        terms_url=chosen.terms,
-        name=chosen.name,
-        version=chosen.version,
-    )
-    try:
-        pack(environment, [(row.name, row.summary) for row in COMMANDS], chosen.out)
-    except Unfit as error:
-        return _complain("The app was not packed:\n" + "\n".join(f"- {problem}" for problem in error.problems))
-    except FileExistsError:
-        return _complain(f"The app was not packed: {chosen.out} is there already.")
-    except OSError as error:
-        return _complain(f"The app was not packed: {error.strerror or error}.")
-    _say(f"{chosen.out}: upload it in the Teams admin centre, under Manage apps.")
-    return 0
-
-
-def report(chosen: argparse.Namespace) -> int:
-    """Makes the report of an incident, or checks one; 1 when something was changed."""
-    return _report_verify(chosen) if chosen.action == "verify" else _report_make(chosen)
-
-
-def _report_make(chosen: argparse.Namespace) -> int:
-    number = incident_number(chosen.incident)
-    if number is None:
-        return _complain("Write the incident as IR-0007.")
-    try:
-        settings = load()
-    except ValueError as error:
-        return _complain(f"No report was made: {_words(error)}")
-    try:
-        made = asyncio.run(make_bundle(settings, number, chosen.out, datetime.now(UTC)))
-    except NotFound:
-        return _complain(f"No report was made: there is no incident IR-{number:04d}.")
-    except FileExistsError:
-        return _complain(f"No report was made: {chosen.out} is there already.")
-    except sa.exc.DBAPIError as error:
-        return _complain(
-            f"No report was made: the database cannot be read ({type(error.orig).__name__}). Start this version of "
-            "IRBot once, so that database and program fit each other."
-        )
-    except (OSError, ValueError) as error:
-        return _complain(f"No report was made: {getattr(error, 'strerror', None) or error}.")
-    case = made.case
-    missing = sum(bool(piece.problem) for piece in case.evidence)
-    _say(f"{chosen.out}: {case.incident.label}, {len(case.entries)} lines, {len(case.evidence)} pieces of evidence.")
-    _say("Evidence in it is readable: guard the file. Note its SHA-256 somewhere else:")
-    _say(made.fingerprint)
-    if missing:
-        _say(f"{missing} pieces of evidence are missing; the report says why.")
-    if case.broken_at is not None:
-        _say(broken(case.broken_at))
-        return 1
-    return 0
-
-
-def _report_verify(chosen: argparse.Namespace) -> int:
-    try:
-        verdict = check_bundle(chosen.file, chosen.sha256)
-    except OSError as error:
-        return _complain(f"Not checked: {error.strerror or error}.")
-    for fault in verdict.faults:
-        _say(f"CHANGED: {fault}")
-    if verdict.faults:
-        _say("This is not the bundle as it was made.")
-        return 1
-    _say(f"{verdict.label}: {verdict.files} files and {verdict.lines} lines of the timeline fit each other.")
-    _say(f"End of the timeline: {verdict.head}")
-    if chosen.sha256 is None:
-        _say("Compare this SHA-256 with the one that was noted when the bundle was made:")
-    _say(verdict.fingerprint)
-    return 0
-
-
-def _say(text: str) -> None:
-    """To the terminal, which must not obey what a file says."""
-    encoding = sys.stdout.encoding or "utf-8"
-    line = " ".join(visible(text).split())
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-
-
 def score(chosen: argparse.Namespace) -> int:
     """Plays every story and counts what the investigation finds; 1 when it misses or imagines something."""
     from benchmarks import recall
@@ -558,75 +440,45 @@ def score(chosen: argparse.Namespace) -> int:
     return recall.run(chosen.story)
 
 
-def _words(error: ValueError) -> str:
-    """A validation error in one line, without the values that were given: one of them may be a secret."""
-    details: Callable[..., list[dict[str, Any]]] | None = getattr(error, "errors", None)
-    if details is None:
-        return str(error)
-    lines = []
-    for detail in details(include_url=False, include_input=False, include_context=False):
-        place = "_".join(str(part) for part in detail["loc"]).upper()
-        text = str(detail["msg"]).removeprefix("Value error, ")
-        lines.append(f"IRBOT_{place}: {text}" if place else text)
-    return "; ".join(lines)
-
-
-def _complain(text: str) -> int:
-    sys.stderr.write(text + "\n")
-    return 2
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="app.py", description="IRBot for Microsoft Teams")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="serve the bot (settings: IRBOT_… in the environment)")
-    play = commands.add_parser("demo", help=(demo.__doc__ or "").partition("\n")[0])
-    play.add_argument("--story", action="append", default=[], metavar="ID", help="a compromise to begin with")
-    commands.add_parser("drill", help=(drill.__doc__ or "").partition("\n")[0])
-    measure = commands.add_parser("bench", help=(bench.__doc__ or "").partition("\n")[0])
-    measure.add_argument("--only", action="append", metavar="NAME", help="lock, answers, microsoft365, start; imap")
-    measure.add_argument("--report-only", action="store_true", help="end with 0 even when a target is missed")
-    paper = commands.add_parser("report", help=(report.__doc__ or "").partition("\n")[0])
-    actions = paper.add_subparsers(dest="action", required=True)
-    make = actions.add_parser("make", help="write the report of an incident (settings: IRBOT_… in the environment)")
-    make.add_argument("incident", help="such as IR-0007")
-    make.add_argument("--out", type=Path, required=True, metavar="FILE", help="the zip to write")
-    verify = actions.add_parser("verify", help="check that nothing in a report was changed")
-    verify.add_argument("file", type=Path, metavar="FILE")
-    verify.add_argument("--sha256", metavar="SUM", help="the SHA-256 that was noted when the report was made")
-    count = commands.add_parser("score", help=(score.__doc__ or "").partition("\n")[0])
-    count.add_argument("--story", action="append", metavar="ID", help="this story only")
-    look = commands.add_parser("doctor", help=(doctor.__doc__ or "").partition("\n")[0])
-    look.add_argument("--json", action="store_true", help="for machines")
-    look.add_argument("--url", help="where Teams reaches the bot, to be looked at as well")
-    rights = commands.add_parser("grant", help=(grant.__doc__ or "").partition("\n")[0])
-    rights.add_argument("--profile", choices=[each.value for each in Profile], default=Profile.EVERYTHING.value)
-    rights.add_argument("--shell", choices=[each.value for each in Shell], default=Shell.POWERSHELL.value)
-    rights.add_argument("--app-id", required=True, help="the application (client) id of IRBot's app registration")
-    zipped = commands.add_parser("pack", help=(package.__doc__ or "").partition("\n")[0])
-    zipped.add_argument("--app-id", required=True, help="the application (client) id of IRBot's app registration")
-    zipped.add_argument("--host", required=True, help="where Teams reaches the bot: bot.contoso.com")
-    zipped.add_argument("--company", required=True, help="who runs it, as shown in Teams")
-    zipped.add_argument("--website", required=True, metavar="URL", help="where people find help")
-    zipped.add_argument("--privacy", required=True, metavar="URL", help="your privacy page")
-    zipped.add_argument("--terms", required=True, metavar="URL", help="your terms of use")
-    zipped.add_argument("--name", default="IRBot", help="another one for a test environment")
-    zipped.add_argument("--version", default="1.0.0", help="higher each time that you upload it anew")
-    zipped.add_argument("--out", type=Path, required=True, metavar="FILE", help="the zip to write")
+    for name, (does, add_arguments) in COMMANDS.items():
+        add_arguments(commands.add_parser(name, help=(does.__doc__ or "").partition("\n")[0]))
     chosen = parser.parse_args(arguments)
-    table: dict[str, Callable[[argparse.Namespace], int]] = {
-        "bench": bench,
-        "demo": demo,
-        "doctor": doctor,
-        "drill": lambda _: drill(),
-        "grant": grant,
-        "pack": package,
-        "report": report,
-        "run": lambda _: run(),
-        "score": score,
-    }
-    return table[chosen.command](chosen)
+    return COMMANDS[chosen.command][0](chosen)
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--story", action="append", default=[], metavar="ID", help="a compromise to begin with")
+
+
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", action="append", metavar="NAME", help="one benchmark by its name")
+    parser.add_argument("--report-only", action="store_true", help="end with 0 even when a target is missed")
+
+
+def _score_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--story", action="append", metavar="ID", help="this story only")
+
+
+def _no_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Nothing may be written after the command."""
+
+
+COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]]] = {
+    "run": (run, _no_arguments),
+    "doctor": (rights.run, rights.arguments),
+    "grant": (rights.grant, rights.grant_arguments),
+    "pack": (pack.run, pack.arguments),
+    "report": (report.run, report.arguments),
+    "data": (data.run, data.arguments),
+    "demo": (demo, _demo_arguments),
+    "drill": (drill, _no_arguments),
+    "bench": (bench, _bench_arguments),
+    "score": (score, _score_arguments),
+}
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ from services.errors import Conflict
 
 log = logging.getLogger(__name__)
 
+ENGINE_FILE, LOCK_FILE = "engine.sqlite", "lock.sqlite"
+
 Job = Callable[[str], Awaitable[None]]
 Pending = Callable[[], Awaitable[Sequence[str]]]
 GiveUp = Callable[[str, str], Awaitable[None]]
@@ -89,7 +91,7 @@ class Durable:
         """
         global _current  # noqa: PLW0603  # the engine registers workflows per process, not per object
         if self._lock_file is not None:
-            self._lock = await asyncio.to_thread(_take_lock, self._lock_file)
+            self._lock = await asyncio.to_thread(take_lock, self._lock_file)
         _harden_engine()
         if self._engine_url.startswith("sqlite"):
             await asyncio.to_thread(_use_wal, self._engine_url)
@@ -271,7 +273,7 @@ async def _start(name: str, key: str) -> None:
         await DBOS.start_workflow_async(_job, name, key)
 
 
-def _take_lock(file: Path) -> sqlite3.Connection:
+def take_lock(file: Path) -> sqlite3.Connection:
     """An exclusive lock that the operating system gives back when the process dies, on every platform."""
     file.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(file, timeout=2, isolation_level=None, check_same_thread=False)

@@ -217,6 +217,14 @@ _HELP = "Write “help” to see what I can do."
 _WRITE_ONE = "Write “compromise” and one sign-in name, such as “compromise megan@contoso.com”."
 _NEW_CARD = "Use the newest card of this incident."
 _NOT_ALLOWED: Mapping[str, Explanation] = {
+    "somebody-elses-file": Explanation(
+        "Not your file", "This file was offered to somebody else.", "Write `report` to get your own."
+    ),
+    "upload-host": Explanation(
+        "Strange address",
+        "Teams named a place for the file that is not Microsoft's storage.",
+        "Tell your administrator.",
+    ),
     "guest": Explanation(
         "Not allowed", "Guests cannot work with IRBot.", "Ask a member of this organisation to do it."
     ),
@@ -468,6 +476,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
     "work-stopped": Explanation(
         "Stopped", "An administrator stopped this work.", "Plan this step again to do what is left."
     ),
+    "newer-data": Explanation(
+        "From a newer IRBot", "This copy was made by a newer version of IRBot.", "Install that version, then try again."
+    ),
     "wrong-data-key": Explanation(
         "Evidence cannot be read",
         "The key that this evidence was kept with is not there any more.",
@@ -488,6 +499,17 @@ _CONFLICTS: Mapping[str, Explanation] = {
     ),
 }
 _BAD_INPUT: Mapping[str, Explanation] = {
+    "not-a-copy": Explanation(
+        "No copy of IRBot's data", "The file is damaged, or is no copy of IRBot's data.", "Choose another file."
+    ),
+    "not-sqlite": Explanation(
+        "PostgreSQL", "The data are in PostgreSQL, which has its own tools.", "Use pg_dump and pg_restore."
+    ),
+    "one-data-key": Explanation(
+        "Only one key",
+        "There is one key, and nothing to change to.",
+        "Put a new key before it in IRBOT_DATA_KEYS, restart IRBot, then run this again.",
+    ),
     "no-test-group": Explanation(
         "No test group",
         "There is nobody in the test group who can be taught.",

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import app as irbot
-from services.durable import _take_lock
+from services.durable import take_lock
 from services.settings import Settings
 from simulator.server import Simulator
 from tests.postgres import Cluster
@@ -82,7 +82,7 @@ def test_a_start_that_cannot_be_says_why_in_one_sentence(
 
 
 def test_a_second_bot_with_another_folder_meets_the_same_lock(tmp_path: Path) -> None:
-    lock = _take_lock(tmp_path / "lock.sqlite")
+    lock = take_lock(tmp_path / "lock.sqlite")
     elsewhere = _environment(tmp_path / "elsewhere", IRBOT_DATABASE_URL=f"sqlite:///{tmp_path / 'irbot.sqlite'}")
     assert "another IRBot is using the database" in _complaint(elsewhere)
     lock.close()
@@ -144,7 +144,7 @@ async def test_the_bot_opens_and_closes_whole_and_twice(
 
 
 async def test_a_start_that_fails_leaves_nothing_open(sim: Simulator, tmp_path: Path) -> None:
-    lock = _take_lock(tmp_path / "lock.sqlite")
+    lock = take_lock(tmp_path / "lock.sqlite")
     refused = TestClient(TestServer(irbot.build(_settings(sim, tmp_path))))
     with pytest.raises(irbot.Conflict):
         await refused.start_server()

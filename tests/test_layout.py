@@ -14,9 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What the modules of each folder may import of the project.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "app": ("bot", "cards", "dialogs", "manifest", "services"),
+    "app": ("bot", "cards", "console", "dialogs", "services"),
     "benchmarks": ("app", "benchmarks", "services", "simulator"),
     "bot": ("bot", "cards", "dialogs", "services"),
+    "console": ("console", "dialogs", "manifest", "services"),
     "dialogs": ("cards", "dialogs", "services"),
     "cards": ("cards",),
     "services": ("services",),
@@ -46,7 +47,7 @@ ONLY_IN: dict[str, str] = {
     "botframework": "bot",
     "dbos": "services.durable",
 }
-PROJECT = ("app", "benchmarks", "bot", "cards", "dialogs", "manifest", "services", "simulator", "tests", "tools")
+PROJECT = ("app", "benchmarks", "bot", "cards", "console", "dialogs", "manifest", "services", "simulator", "tests", "tools")
 
 
 def test_every_module_keeps_the_arrows() -> None:

@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 import app as irbot
 from services.database import Database
-from services.durable import _take_lock
+from services.durable import take_lock
 from services.incidents import store
 from services.vault import Vault
 from tests.services.fakes import CHANNEL, NOW, actor, subject
@@ -73,7 +73,7 @@ def test_a_change_is_named_and_ends_with_1(made: tuple[Path, str], capsys: pytes
 
 
 def test_a_report_is_made_beside_a_running_bot(folder: Path) -> None:
-    lock = _take_lock(folder / "lock.sqlite")
+    lock = take_lock(folder / "lock.sqlite")
     before = sorted(os.listdir(folder))
     assert irbot.main(["report", "make", "7", "--out", str(folder / "none.zip")]) == 2
     assert irbot.main(["report", "make", "#1", "--out", str(folder / "out.zip")]) == 0

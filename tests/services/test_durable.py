@@ -447,16 +447,16 @@ async def test_one_process_at_a_time_uses_an_sqlite_database(tmp_path: Path, sql
 
 def test_a_lock_that_cannot_be_made_is_not_taken_for_another_process(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        services.durable._take_lock(tmp_path)
+        services.durable.take_lock(tmp_path)
 
 
 def test_a_dead_process_holds_no_lock(tmp_path: Path) -> None:
     lock = tmp_path / "lock.sqlite"
     code = (
-        f"import os, services.durable as d, pathlib; d._take_lock(pathlib.Path({str(lock)!r})); os.kill(os.getpid(), 9)"
+        f"import os, services.durable as d, pathlib; d.take_lock(pathlib.Path({str(lock)!r})); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
-    services.durable._take_lock(lock).close()
+    services.durable.take_lock(lock).close()
 
 
 @pytest.fixture

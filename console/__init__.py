@@ -1,0 +1,1 @@
+"""What an operator types: each module is one command of `app.py`, with its arguments."""
