@@ -93,14 +93,21 @@ async def begin(
     return True
 
 
-async def claim_due(connection: AsyncConnection, now: datetime) -> list[Look]:
-    """Claims the newest due look of each cause; the older ones that were due are missed. Each is claimed once.
-
-    Number 0 of a watch for a return is not among them: it is no look, but what was known.
-    """
-    waiting = watches.c.state == LookState.WAITING.value
+def _is_due(now: datetime) -> sa.ColumnElement[bool]:
+    """Number 0 of a watch for a return is never due: it is no look, but what was known."""
     baseline = (watches.c.kind == LookKind.RETURN.value) & (watches.c.number == 0)
-    query = sa.select(watches).where(waiting, ~baseline, watches.c.due_at <= now).order_by(watches.c.due_at)
+    return (watches.c.state == LookState.WAITING.value) & ~baseline & (watches.c.due_at <= now)
+
+
+async def any_due(connection: AsyncConnection, now: datetime) -> bool:
+    """Whether there is something to claim."""
+    return bool(await connection.scalar(sa.select(sa.exists().where(_is_due(now)))))
+
+
+async def claim_due(connection: AsyncConnection, now: datetime) -> list[Look]:
+    """Claims the newest due look of each cause; the older ones that were due are missed. Each is claimed once."""
+    waiting = watches.c.state == LookState.WAITING.value
+    query = sa.select(watches).where(_is_due(now)).order_by(watches.c.due_at)
     newest = {row.cause: row for row in await connection.execute(query)}
     claimed: list[Look] = []
     for cause, row in newest.items():
@@ -110,9 +117,7 @@ async def claim_due(connection: AsyncConnection, now: datetime) -> list[Look]:
         if taken.rowcount != 1:
             continue
         overtaken = (watches.c.cause == cause) & (watches.c.due_at < row.due_at)
-        await connection.execute(
-            sa.update(watches).where(overtaken, waiting, ~baseline).values(state=LookState.MISSED.value)
-        )
+        await connection.execute(sa.update(watches).where(overtaken, _is_due(now)).values(state=LookState.MISSED.value))
         claimed.append(_look(row))
     return claimed
 

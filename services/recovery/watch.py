@@ -87,6 +87,9 @@ class Watch:
         """Begins what is to be watched, keeps what is known at the start, and starts the looks that are due."""
         await self._begin_new()
         await self._keep_starts()
+        async with self._database.read() as connection:
+            if not await looks.any_due(connection, self._now()):
+                return
         async with self._database.write() as connection:
             due = await looks.claim_due(connection, self._now())
         for look in due:
