@@ -34,6 +34,7 @@ from simulator.exchange.audit_log import log
 from simulator.exchange.cmdlets.inbox_rules import new_sweep_rule
 from simulator.exchange.defaults import new_outbound_connector
 from simulator.exchange.state import Folder, FolderPermission, Mailbox, Permission
+from simulator.licences import assigned, assigned_plans
 from simulator.server import Simulator
 from tests.services.playbook.open_past import taken_away
 from tests.services.playbook.tenancy import lists, unpaced
@@ -199,7 +200,12 @@ def _furnish_licences_and_devices(sim: Simulator) -> None:
     """Somebody who could have a better licence, and laptops whose protection knows too little."""
     tenant = sim.world.tenant
     tenant.licences.add("SPE_E3")
-    tenant.user("joni").licences = ("SPE_E3",)
+    joni = tenant.user("joni")
+    joni.licences = ("SPE_E3",)
+    joni.properties |= {
+        "assignedLicenses": assigned(joni.licences),
+        "assignedPlans": assigned_plans(joni.licences, stamp(sim.world.clock.now())),
+    }
     for state in tenant.records.protection_states.values():
         state["signatureUpdateOverdue"] = True
 
@@ -225,10 +231,16 @@ def _furnish_mail_flow(sim: Simulator) -> None:
         record_type="ExchangeAdmin", workload="Exchange", object_id="Copies", delay=timedelta(0))  # fmt: skip
 
 
+def locked_for(step: Step, ctx: Context) -> Context:
+    """What a step gets that comes after the lock."""
+    if step.phase is not Phase.EVICT and step.id != "unlock-sign-in":
+        return ctx
+    return replace(ctx, account=replace(ctx.account, account_enabled=False))
+
+
 async def end_of(step: Step, ctx: Context) -> End:
     """Lets a step do all that it can; the runner words its refusals in the same way. Evictions follow a lock."""
-    if step.phase is Phase.EVICT or step.id == "unlock-sign-in":
-        ctx = replace(ctx, account=replace(ctx.account, account_enabled=False))
+    ctx = locked_for(step, ctx)
     try:
         plan = await step.plan(ctx)
     except IRBotError as error:
