@@ -9,7 +9,7 @@ import os
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
@@ -17,6 +17,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _PREFIX = "IRBOT_"
 _MAILBOX = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
+
+_CHANNEL = re.compile(r"19:[\w.=-]+@thread\.(?:tacv2|skype)")
+_HOUR = r"(?:[01]?\d|2[0-3])(?::[0-5]\d)?"
+_QUIET_HOURS = re.compile(rf"{_HOUR}-{_HOUR}")
+AUTO_LOCK_RULES = frozenset({"alert:high", "alert:low", "alert:medium", "risk:high", "risk:medium"})
 
 
 def _split(value: object) -> object:
@@ -156,6 +161,15 @@ class Settings(BaseSettings):
     allow_loosening: Names = ()  # step ids whose rule may be loosened
     approval_minutes: float = Field(default=30, gt=0)
 
+    # What starts by itself: risks and alerts that Microsoft reports, and messages that people report
+    incident_channel: str = ""  # the Teams channel for cards that nobody asked for (19:…@thread.tacv2); empty: none
+    trigger_seconds: float = Field(default=60, ge=0)  # how often Microsoft is asked; 0: never
+    trigger_risk_level: Literal["high", "medium"] = "high"  # of Identity Protection, and above
+    trigger_alert_severity: Literal["high", "medium", "low"] = "high"  # of Defender's alerts, and above
+    trigger_quiet_hours: str = ""  # "22-06" or "21:30-06:15" in `time_zone`: cards wait; empty: none
+    trigger_wake_for_high: bool = True  # a high risk does not wait for the morning
+    auto_lock_rules: Names = ()  # "risk:high" and such: lock without a person; empty: never
+
     # Mail to the outside, and to partners
     mail_from: str = ""  # the mailbox that IRBot sends from: object id or address; empty: IRBot sends no mail
     partners_file: Path | None = None  # TOML with the contacts: provider, insurer, lawyers, bank
@@ -220,6 +234,17 @@ class Settings(BaseSettings):
             raise ValueError("IRBOT_TIME_ZONE is the IANA name of a time zone, such as Europe/Berlin")
         if re.search(r"https?:|www\.|[<>]", self.helpdesk, re.IGNORECASE):
             raise ValueError("IRBOT_HELPDESK names people or a number: warnings hold no links")
+        return self
+
+    @model_validator(mode="after")
+    def _triggers_can_be_followed(self) -> Self:
+        if self.incident_channel and not _CHANNEL.fullmatch(self.incident_channel):
+            raise ValueError("IRBOT_INCIDENT_CHANNEL is the id of a Teams channel, such as 19:…@thread.tacv2")
+        if self.trigger_quiet_hours and not _QUIET_HOURS.fullmatch(self.trigger_quiet_hours):
+            raise ValueError("IRBOT_TRIGGER_QUIET_HOURS is two hours of the day, such as 22-06 or 21:30-06:15")
+        unknown = sorted(set(self.auto_lock_rules) - AUTO_LOCK_RULES)
+        if unknown:
+            raise ValueError(f"IRBOT_AUTO_LOCK_RULES knows {', '.join(sorted(AUTO_LOCK_RULES))}; not {unknown[0]}")
         return self
 
     @model_validator(mode="after")
