@@ -17,11 +17,13 @@ from services.channel import Card
 from services.errors import BadInput, Conflict
 from services.incidents import store
 from services.incidents.model import Incident
-from services.playbook.step import Plan
+from services.playbook.step import Plan, Step
 from services.posts import PostKind
 
 # What ends every eviction: sessions that began meanwhile must not outlive it.
 LAST_STEP = "revoke-sessions"
+# What is proposed for nearly every account, so that it is no sign of an intruder.
+PRECAUTIONS = frozenset({"clear-recovery-details", "preserve-mail", "switch-off-mail-protocols"})
 
 
 async def review(parts: Parts, click: Click) -> Answer:
@@ -122,11 +124,21 @@ def ticked(plans: Mapping[str, Plan], inputs: Mapping[str, str]) -> dict[str, Pl
         if not all(p.isascii() and p.isdigit() and int(p) < len(plan.changes) for p in positions):
             raise BadInput(reason="unknown-choice")
         if positions:
-            ticked = tuple(plan.changes[int(p)] for p in sorted(set(positions), key=int))
-            chosen[step_id] = Plan(changes=ticked, unread=plan.unread)
+            kept = tuple(plan.changes[int(p)] for p in sorted(set(positions), key=int))
+            chosen[step_id] = Plan(changes=kept, unread=plan.unread)
     if not chosen:
         raise BadInput(reason="nothing-ticked")
     return chosen
+
+
+def precautions_last(plans: Mapping[str, Plan]) -> list[tuple[str, Plan]]:
+    """The plans in their order, and behind them those that nearly every account gets, intruder or not."""
+    return sorted(plans.items(), key=lambda pair: pair[0] in PRECAUTIONS)
+
+
+def group_title(step: Step) -> str:
+    """The title of a step's part of the plan."""
+    return f"Precaution: {step.title}" if step.id in PRECAUTIONS else step.title
 
 
 def plan_of_items(
@@ -143,7 +155,7 @@ def plan_of_items(
             groups=tuple(
                 PlanGroup(
                     input_id=step_id,
-                    title=steps[step_id].title,
+                    title=group_title(steps[step_id]),
                     undo=undo_words(steps[step_id]),
                     items=tuple(
                         PlanItem(str(position), change.what, change.before, change.after)
@@ -151,7 +163,7 @@ def plan_of_items(
                     ),
                     settled=plan.settled.reason if plan.settled else " ".join(plan.unread) or None,
                 )
-                for step_id, plan in plans.items()
+                for step_id, plan in precautions_last(plans)
                 if plan.changes or plan.settled
             ),
             rule=RULES[rule],
