@@ -41,7 +41,12 @@ async def plan(ctx: Context) -> Plan:
     if ctx.account.is_guest:
         return Plan(settled=Outcome(State.NOT_EVALUATED, "A guest's mail is kept by their own organisation."))
     why_not = await _why_not(ctx)
-    found = await delivered(ctx)
+    try:
+        found = await delivered(ctx)
+    except IRBotError as error:
+        if why_not is None:
+            raise
+        return Plan(settled=Outcome(State.NOT_EVALUATED, f"{why_not} {words_for(error).what}"))
     unread = (*found.unread, *([words_of(found.gaps)] if found.gaps else []))
     if not found.holders:
         return Plan(settled=_nothing(found, [*unread, *([why_not] if why_not else [])]))

@@ -11,8 +11,8 @@ from simulator.bench import Bench
 from simulator.config import SimulatorConfig
 from simulator.reading import Shown
 from tests.services.partners.receiver import partners_file, receiver
-from tests.stories.blast_steps import PATIENCE, lock_and_look
-from tests.stories.steps import ask, decide
+from tests.stories.blast_steps import PATIENCE
+from tests.stories.steps import ask, decide, lock
 
 _CONFIG = SimulatorConfig(audit_query_seconds=0, device_seconds=0, stories=("invoice-fraud",))
 _SENDER = "reception"
@@ -82,7 +82,7 @@ async def test_partners_are_told_and_answer(tmp_path: Path) -> None:
 
 async def test_without_configured_partners_people_are_told_how_and_may_start_the_banks_clock() -> None:
     async with Bench.start(SimulatorConfig(audit_query_seconds=0, device_seconds=0)) as bench:
-        await lock_and_look(bench, "megan@contoso.com")
+        await lock(bench, "megan@contoso.com")
         await open_card(bench)
         assert partners_card(bench).has("IRBOT_PARTNERS_FILE")
         assert any(shown.has("Call your IT provider") for shown in bench.cards(by="alex", where="thread"))

@@ -90,6 +90,16 @@ async def test_without_the_licence_a_person_gets_the_list(tenant: Tenancy) -> No
     assert len(plan.evidence["delivered mail"]) == len(bait(tenant))
 
 
+async def test_a_licence_that_cannot_be_read_is_said_and_a_person_gets_the_list(tenant: Tenancy) -> None:
+    fault = Fault(kind=Kind.STATUS, status=403, code="Authorization_RequestDenied", path="/subscribedSkus$", times=None)
+    tenant.sim.world.faults.add(fault)
+    plan = await tenant.plan(STEP, "megan")
+    state, reason = settled(plan)
+    assert state is State.NOT_EVALUATED
+    assert reason.startswith("Whether Microsoft Defender for Office 365 P2 is licensed could not be told.")
+    assert plan.todo
+
+
 async def test_where_microsoft_does_not_offer_it_a_person_gets_the_list(tenant: Tenancy) -> None:
     ctx = await tenant.context("megan")
     plan = await STEP.plan(replace(ctx, settings=ctx.settings.model_copy(update={"cloud": Cloud.GCC_HIGH})))
