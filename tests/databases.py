@@ -63,3 +63,13 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database.connect(database_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def sqlite_database(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Database]:
+    """A migrated, empty SQLite file alone, for tests of what asks little of a database."""
+    file = tmp_path / "irbot.sqlite"
+    shutil.copyfile(sqlite_template, file)
+    opened = Database.connect(f"sqlite+aiosqlite:///{file}")
+    yield opened
+    await opened.close()

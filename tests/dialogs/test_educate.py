@@ -24,12 +24,12 @@ def parts(database: Database, clock: Clock, **changes: object) -> Parts:
     return cast("Parts", held)
 
 
-async def test_the_lure_is_shown_masked_in_every_language(database: Database) -> None:
+async def test_the_lure_is_shown_masked_in_every_language(sqlite_database: Database) -> None:
     clock = Clock()
-    incident = await incident_of(database, clock)
+    incident = await incident_of(sqlite_database, clock)
     subject = "Megan Bowen: invoice 20931 for ann@fabrikam.com"
-    await keep(database, incident, clock, line(clock, "a@x.example", subject), suspicious=subject)
-    lesson = await educate._lesson(parts(database, clock), incident, LURE)
+    await keep(sqlite_database, incident, clock, line(clock, "a@x.example", subject), suspicious=subject)
+    lesson = await educate._lesson(parts(sqlite_database, clock), incident, LURE)
     for language in Language:
         said = " ".join((*lesson.texts[language].text, lesson.texts[language].question))
         assert "•••: invoice ••• for •••" in said
@@ -39,12 +39,12 @@ async def test_the_lure_is_shown_masked_in_every_language(database: Database) ->
             assert secret not in said
 
 
-async def test_without_a_suspicious_mail_there_is_nothing_to_show(database: Database) -> None:
+async def test_without_a_suspicious_mail_there_is_nothing_to_show(sqlite_database: Database) -> None:
     clock = Clock()
-    incident = await incident_of(database, clock)
-    await keep(database, incident, clock, line(clock, "a@x.example", "Lunch"))
+    incident = await incident_of(sqlite_database, clock)
+    await keep(sqlite_database, incident, clock, line(clock, "a@x.example", "Lunch"))
     with pytest.raises(Conflict, match="no-lure"):
-        await educate._lesson(parts(database, clock), incident, LURE)
+        await educate._lesson(parts(sqlite_database, clock), incident, LURE)
 
 
 @pytest.mark.parametrize("lesson_id", [LURE, "", "../../etc/passwd", "no-such-lesson"])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -23,16 +21,6 @@ from services.microsoft365.address_book import MailGroup
 from services.microsoft365.mailbox import AutomaticReplies, MailboxSettings
 from tests.services.blasts.desk import Desk
 from tests.services.fakes import account
-
-
-@pytest.fixture
-async def sqlite_database(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Database]:
-    """One engine is enough where nothing is asked of it."""
-    file = tmp_path / "irbot.sqlite"
-    shutil.copyfile(sqlite_template, file)
-    opened = Database.connect(f"sqlite+aiosqlite:///{file}")
-    yield opened
-    await opened.close()
 
 
 @dataclass
