@@ -71,7 +71,7 @@ async def _gate(bench: Bench) -> Shown:
     await bench.click("Recover", by="alex", where="thread")
     await bench.until_button("Check the gate", by="alex", where="thread", timeout=_PATIENCE)
     await bench.click("Check the gate", by="alex", where="thread")
-    return await bench.until_card("Looked at", by="alex", where="thread", timeout=_PATIENCE)
+    return await bench.until(partial(_looked_at, bench), _PATIENCE, "the end of the gate's check")
 
 
 async def _waive_all(bench: Bench) -> None:
@@ -80,6 +80,11 @@ async def _waive_all(bench: Bench) -> None:
         reason = {"reason": f"Looked at by hand, {left} to go."}
         await bench.click("Waive this line", by="adele", where="thread", inputs=reason)
         await bench.until(partial(_fewer, bench, left), _PATIENCE, "the waiver on the card")
+
+
+def _looked_at(bench: Bench) -> Shown | None:
+    gates = (shown for shown in bench.cards(by="alex", where="thread") if shown.has("Give the account back?"))
+    return next((shown for shown in gates if shown.has("Looked at")), None)
 
 
 def _shut(bench: Bench) -> int:
