@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.blasts.budget import SECOND, Budget
+from services.blasts.run import _together
 from services.database import Database
 from services.database.blast_tables import blast_budgets
 
@@ -67,3 +68,12 @@ async def test_it_never_shrinks_to_nothing(database: Database) -> None:
             await BUDGET.hold(connection, 0.0, shrink=True)
     async with database.read() as connection:
         assert (await connection.execute(sa.select(blast_budgets.c.rate))).scalar_one() == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(("rate", "count"), [(35.0, 10), (1.0, 3), (210.0, 73), (35.0, 0)])
+def test_turns_that_are_near_are_taken_together_and_never_too_soon(rate: float, count: int) -> None:
+    gaps = [number / rate for number in range(count)]
+    turns = _together(gaps, rate)
+    assert len(turns) == count
+    assert all(own <= turn <= own + 0.1 for own, turn in zip(gaps, turns, strict=True))
+    assert turns == sorted(turns)
