@@ -277,6 +277,11 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
     ),
 }
 _CONFLICTS: Mapping[str, Explanation] = {
+    "not-throw-away": Explanation(
+        "Not this account",
+        "This account is privileged or protected, or IRBot cannot tell whether it is.",
+        "Choose an ordinary account that nobody needs.",
+    ),
     "did-not-click": Explanation(
         "Nothing to open",
         "This person has not said that they clicked.",

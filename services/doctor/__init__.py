@@ -3,6 +3,21 @@
 from services.doctor.examine import examine
 from services.doctor.model import Check, Diagnosis, Grade, StepCheck
 from services.doctor.page import as_json, as_lines
+from services.doctor.prove import Proof, Verdict, find, prove
 from services.doctor.scripts import Shell, grant_script
 
-__all__ = ["Check", "Diagnosis", "Grade", "Shell", "StepCheck", "as_json", "as_lines", "examine", "grant_script"]
+__all__ = [
+    "Check",
+    "Diagnosis",
+    "Grade",
+    "Proof",
+    "Shell",
+    "StepCheck",
+    "Verdict",
+    "as_json",
+    "as_lines",
+    "examine",
+    "find",
+    "grant_script",
+    "prove",
+]
