@@ -104,7 +104,7 @@ class Watch:
         """Once per approval that was carried out: the newest one of an incident is what its watch counts from."""
         recent = self._now() - timedelta(days=self._settings.watch_days)
         begun = sa.select(watches.c.cause)
-        done = sa.select(tables.approvals.c.id).where(
+        done = sa.select(tables.approvals.c.id, tables.approvals.c.used_at).where(
             tables.approvals.c.kind.in_([PlanKind.LOCK.value, PlanKind.EVICT.value]),
             tables.approvals.c.state == ApprovalState.USED.value,
             tables.approvals.c.used_at >= recent,
@@ -116,18 +116,18 @@ class Watch:
             tables.step_runs.c.id.not_in(begun),
         )
         async with self._database.read() as connection:
-            approved = list((await connection.execute(done.order_by(tables.approvals.c.used_at))).scalars())
+            approved = list(await connection.execute(done.order_by(tables.approvals.c.used_at)))
             released = list((await connection.execute(freed)).scalars())
-        for approval_id in approved:
-            await self._begin(approval_id)
+        for row in approved:
+            await self._begin(row.id, row.used_at)
         for run_id in released:
             await self._begin_sending(run_id)
 
-    async def _begin(self, approval_id: str) -> None:
+    async def _begin(self, approval_id: str, carried_out_at: datetime) -> None:
         now = self._now()
         async with self._database.write() as connection:
             approval = await approvals.get(connection, approval_id)
-            due = schedule(now, self._settings.watch_days)
+            due = schedule(carried_out_at, self._settings.watch_days)
             if not await looks.begin(connection, approval.incident_id, LookKind.RETURN, approval_id, due):
                 return
             data = {"until": due[-1].isoformat()}

@@ -13,6 +13,7 @@ from simulator.exchange.state import InboxRule
 from tests.stories.steps import decide, open_incident
 
 _PATIENCE = 60.0
+_LOOK_SECONDS = 120.0  # the sign-in log takes five requests in ten seconds
 _HIDDEN = InboxRule(
     1 << 63 | 4711,
     {"Name": "..", "Enabled": True, "Priority": 1, "SubjectOrBodyContainsWords": ["phish"], "DeleteMessage": True},
@@ -49,24 +50,28 @@ async def test_a_rule_that_comes_back_after_a_day_raises_the_alarm_once() -> Non
         await bench.until_card("The start: what was known then", by="alex", where="thread", timeout=_PATIENCE)
 
         clock.moved += timedelta(hours=1, minutes=1)
-        await bench.until_card("Nothing new", by="alex", where="thread", timeout=_PATIENCE)
-        assert not any(shown.has("Something is new") for shown in bench.cards(by="alex", where="thread"))
+        await bench.until(lambda: _looked(bench, 1) or None, _LOOK_SECONDS, "the first look")
+        assert _alarms(bench) == 0
 
         await bench.bot.stop()
         exchange_of(bench.sim.world).mailbox("megan").rules.append(_HIDDEN)
         clock.moved += timedelta(hours=24)
         await bench.bot.start()
-        alarm = await bench.until_card("Something is new", by="alex", where="thread", timeout=_PATIENCE)
-        assert alarm.has("New inbox rule")
+        await bench.until(lambda: _alarms(bench) or None, _LOOK_SECONDS, "the alarm")
         await bench.until_button("Remove what they left…", by="alex", where="thread", timeout=_PATIENCE)
 
         await bench.bot.restart()
         clock.moved += timedelta(hours=48)
-        await bench.until(lambda: _looked(bench, 3) or None, _PATIENCE, "the third look")
-        alarms = [shown for shown in bench.cards(by="alex", where="thread") if shown.has("Something is new")]
-        assert len(alarms) == 1
+        await bench.until(lambda: _looked(bench, 3) or None, _LOOK_SECONDS, "the third look")
+        assert _alarms(bench) == 1
+
+
+def _alarms(bench: Bench) -> int:
+    """The alarms about a rule; a record of the audit log that comes late is another matter."""
+    cards = bench.cards(by="alex", where="thread")
+    return sum(shown.has("Something is new") and shown.has("New inbox rule") for shown in cards)
 
 
 def _looked(bench: Bench, times: int) -> bool:
     card = next(shown for shown in bench.cards(by="alex", where="thread") if shown.has("Looks"))
-    return sum(line.startswith(("✓ Nothing new", "◆ Nothing new", "▲ 1 thing")) for line in card.lines) >= times
+    return sum("Nothing new" in line or "is new" in line or "are new" in line for line in card.lines) >= times
