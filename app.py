@@ -34,6 +34,7 @@ from services import logs, metrics
 from services.access import Access
 from services.approvals import Approvals, RuleBook
 from services.blasts.answers import Answers
+from services.blasts.lessons import library
 from services.blasts.work import BlastWork
 from services.bulk import Bulk
 from services.clockwork import Clockwork
@@ -85,6 +86,7 @@ class Application:
         self.tokens = Tokens(settings)
         self.messenger = Messenger(settings, self.tokens)
         self.rules = RuleBook(settings, STEPS)
+        library()  # a lesson that is not right stops the start, and says what to change
         self.contacts = contacts_of(settings)
         self.parts: Parts | None = None
         self.publisher: Publisher | None = None

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import app as irbot
+from services.blasts.lessons import library
 from services.durable import take_lock
 from services.settings import Settings
 from simulator.server import Simulator
@@ -79,6 +80,17 @@ def test_a_start_that_cannot_be_says_why_in_one_sentence(
     assert said.count("\n") == 1
     assert SECRET not in said
     assert PASSWORD not in said
+
+
+def test_a_lesson_that_is_not_right_stops_the_start_and_names_what_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in _environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "my-lesson.yml").write_text("en:\n  title: Hello\n", encoding="utf-8")
+    monkeypatch.setattr(irbot, "library", lambda: library(tmp_path))
+    assert irbot.main(["run"]) == 2
+    assert "IRBot cannot start: my-lesson.yml: the language “de” is missing" in capsys.readouterr().err
 
 
 def test_a_second_bot_with_another_folder_meets_the_same_lock(tmp_path: Path) -> None:
