@@ -48,12 +48,15 @@ class AuditTag(StrEnum):
     INCIDENT_REOPENED = "incident:reopened"
     PARTNER_ANSWERED = "partner:answered"
     PARTNER_TOLD = "partner:told"
-    PHASE_OPENED = "phase:opened"
-    PLAN_ASKED = "plan:asked"
     PASS_SHOWN = "pass:shown"  # noqa: S105  # the name of an event
     PASS_WITHDRAWN = "pass:withdrawn"  # noqa: S105  # likewise
+    PHASE_OPENED = "phase:opened"
+    PLAN_ASKED = "plan:asked"
     PLAN_PROPOSED = "plan:proposed"
     REPORT_TAKEN = "report:taken"
+    RULE_HELD = "rule:held"
+    RULE_LOCKED = "rule:locked"
+    SIGN_SEEN = "sign:seen"
     STEP_ENDED = "step:ended"
     STEP_STARTED = "step:started"
     SUBJECT_RECOGNISED = "subject:recognised"

@@ -153,6 +153,10 @@ def _watched(data: Mapping[str, Any]) -> str:
     return f"Watch for a return: {'; '.join(map(str, found))}" if found else "Watch for a return: nothing new."
 
 
+def _seen(data: Mapping[str, Any]) -> str:
+    return f"Seen meanwhile: {'; '.join(map(str, data.get('signs') or ()))}"
+
+
 def _proposed(data: Mapping[str, Any]) -> str:
     return f"Plan drawn up: {kind(data.get('kind'))}" if data.get("kind") else "Plan drawn up"
 
@@ -178,12 +182,17 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     AuditTag.INCIDENT_LINKED: lambda data: f"Belongs together with {data.get('incident') or 'another incident'}.",
     AuditTag.INCIDENT_OPENED: _opened,
     AuditTag.INCIDENT_REOPENED: _plain("Incident opened again."),
+    AuditTag.PARTNER_ANSWERED: lambda data: f"Partner answered: {data.get('name')}",
+    AuditTag.PARTNER_TOLD: lambda data: f"Partner told: {data.get('name')}",
     AuditTag.PASS_SHOWN: _plain("A Temporary Access Pass was shown once."),
     AuditTag.PASS_WITHDRAWN: _plain("The Temporary Access Pass was deleted."),
     AuditTag.PHASE_OPENED: lambda data: f"Phase begun: {str(data.get('phase') or '').capitalize()}",
     AuditTag.PLAN_ASKED: _step_and("looked at on request"),
     AuditTag.PLAN_PROPOSED: _proposed,
     AuditTag.REPORT_TAKEN: _taken,
+    AuditTag.RULE_HELD: lambda data: f"The rule {data.get('rule')} did not lock the account: {data.get('reason')}",
+    AuditTag.RULE_LOCKED: lambda data: f"The rule {data.get('rule')} approved the lock, as an administrator set it.",
+    AuditTag.SIGN_SEEN: _seen,
     AuditTag.STEP_ENDED: _ended,
     AuditTag.STEP_STARTED: _step_and("started"),
     AuditTag.SUBJECT_RECOGNISED: _plain("Account recognised."),
