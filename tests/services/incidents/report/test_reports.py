@@ -249,4 +249,4 @@ def test_the_vocabularies_have_words() -> None:
     assert set(words.DECISIONS) == set(ApprovalState)
     assert set(words.EFFECTS) == set(EffectState)
     assert set(words.RULES) == set(Rule)
-    assert set(words._KINDS) == set(PlanKind) - {PlanKind.FAILED}
+    assert set(words._KINDS) == set(PlanKind) - {PlanKind.FAILED, PlanKind.NONE}
