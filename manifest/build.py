@@ -131,7 +131,10 @@ def build(environment: Environment, commands: Sequence[tuple[str, str]]) -> dict
 
 
 def localization(language: str, name: str, commands: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The texts of one language under the keys that Teams reads; the app's `name` is the same in all. Raises Unfit where a command has no translation."""
+    """The texts of one language under the keys that Teams reads; the app's `name` is the same in all.
+
+    Raises Unfit where a command has no translation.
+    """
     words = _strings(language)
     missing = [command for command, _ in commands if not words["commands"].get(command)]
     if missing:

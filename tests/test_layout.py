@@ -47,7 +47,9 @@ ONLY_IN: dict[str, str] = {
     "botframework": "bot",
     "dbos": "services.durable",
 }
-PROJECT = ("app", "benchmarks", "bot", "cards", "console", "dialogs", "manifest", "services", "simulator", "tests", "tools")
+PROJECT = (
+    *("app", "benchmarks", "bot", "cards", "console", "dialogs", "manifest", "services", "simulator", "tests", "tools"),
+)
 
 
 def test_every_module_keeps_the_arrows() -> None:
