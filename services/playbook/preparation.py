@@ -16,7 +16,7 @@ from services.database import Database
 from services.durable import Durable
 from services.errors import Conflict
 from services.incidents import store, timeline
-from services.incidents.model import Incident, Phase
+from services.incidents.model import Incident, IncidentState, Phase
 from services.incidents.subjects import recognise
 from services.incidents.timeline import AuditTag
 from services.microsoft365 import Microsoft365, urgently
@@ -90,14 +90,14 @@ class Preparation:
         await together(*(self._planner.read(step, incident, nonce, ctx, patience) for step in readers))
         steps = [step for step in self._planner.steps if step.phase is Phase.LOCK]
         proposal = await self._planner.proposal(PlanKind.LOCK, ctx, steps)
-        await self._propose(incident.id, phase=Phase.LOCK.value, nonce=store.new_nonce(), plan=proposal)
+        await self._propose(incident, phase=Phase.LOCK.value, nonce=store.new_nonce(), plan=proposal)
 
     async def prepare_gave_up(self, key: str, correlation_id: str) -> None:
         """Says on the card that the preparation failed, so that a person can start it again."""
         incident, nonce = await self._incident(key)
         if incident.plan or incident.nonce != nonce:
             return
-        await self._propose(incident.id, plan={"kind": PlanKind.FAILED.value, "correlation_id": correlation_id})
+        await self._propose(incident, plan={"kind": PlanKind.FAILED.value, "correlation_id": correlation_id})
         await self._end_runs(incident.id, nonce, correlation_id)
 
     async def prepare_again(self, incident_id: str, nonce: str, actor: Actor) -> None:
@@ -129,7 +129,7 @@ class Preparation:
         await together(*(self._planner.read(step, incident, nonce, ctx, patience) for step in readers))
         steps = [step for step in self._planner.steps if step.phase is Phase.EVICT]
         await self._propose(
-            incident.id,
+            incident,
             investigation={"nonce": nonce, "done": True},
             eviction=await self._planner.proposal(PlanKind.EVICT, ctx, steps),
         )
@@ -141,7 +141,7 @@ class Preparation:
             return
         await self._end_runs(incident.id, nonce, correlation_id)
         await self._propose(
-            incident.id,
+            incident,
             investigation={"nonce": nonce, "done": True, "correlation_id": correlation_id},
             eviction={"kind": PlanKind.FAILED.value},
         )
@@ -181,9 +181,18 @@ class Preparation:
             incidents, _ = await store.all_open(connection, limit=10_000)
         return incidents
 
-    async def _propose(self, incident_id: str, **values: Any) -> None:
-        """Puts a proposal before the responders, with its line in the timeline."""
+    async def _propose(self, seen: Incident, **values: Any) -> None:
+        """Puts a proposal before the responders, with its line in the timeline.
+
+        Nothing is proposed where the incident was closed, or another round was begun, since it was `seen`.
+        """
+        incident_id = seen.id
         async with self._database.write() as connection:
+            incident = await store.get(connection, incident_id, lock=True)
+            round_is_over = incident.investigation.get("nonce") != seen.investigation.get("nonce")
+            stale = round_is_over if "investigation" in values else incident.nonce != seen.nonce
+            if stale or incident.state is not IncidentState.OPEN:
+                return
             await store.update(connection, incident_id, **values)
             for name in ("plan", "eviction"):
                 proposal: Mapping[str, Any] | None = values.get(name)

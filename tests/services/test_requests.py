@@ -59,6 +59,25 @@ async def test_a_refused_press_is_taken_up_again_as_new(requests: Requests) -> N
     assert (await requests.record("click:1", {}, "alex", may_repeat=True)).answer == {"text": "yes"}
 
 
+async def test_what_may_be_begun_again_is_new_once_the_first_is_surely_over(database: Database) -> None:
+    clock = Clock()
+    requests = Requests(database, clock)
+
+    async def press() -> str:
+        return (await requests.record("click:1", {}, "alex", may_repeat=True, again_after_seconds=15)).key
+
+    first = await press()
+    clock.pass_by(minutes=5)
+    assert await press() == first  # it is still being done
+    await requests.finish(first, RequestState.DONE, {"text": "begun"})
+    clock.pass_by(seconds=14)
+    assert await press() == first  # delivered again
+    clock.pass_by(seconds=1)
+    second = await press()
+    assert second != first
+    assert await requests.unfinished() == [second]
+
+
 async def test_a_refused_message_that_is_delivered_again_is_not_done_again(requests: Requests) -> None:
     await requests.record("message:1", {}, "alex", may_repeat=False)
     await requests.finish("message:1", RequestState.REFUSED, {})

@@ -23,6 +23,7 @@ from services.incidents.verdict_case import Topic
 from services.playbook import STEPS
 from services.playbook.ledger import EffectState
 from services.playbook.step import Rule, Severity, State
+from services.tasks import Task, TaskState
 from tests.services.fakes import NOW
 from tests.services.incidents.report.reading import Reading
 from tests.services.incidents.report.scene import case
@@ -92,6 +93,31 @@ def test_the_technical_report_has_all() -> None:
     assert "Approved and carried out" in said
     assert "a-step-of-old" in said
     assert "1 alarm, 0 warnings, 0 notes; 1 not there any more" in said
+
+
+def test_what_people_did_by_hand_is_in_the_report_and_what_is_left_to_them_is_open() -> None:
+    left = Task(
+        id="t",
+        key="on-premises:i:block-sign-in",
+        incident_id="i",
+        step_id="block-sign-in",
+        title="Block sign-in: on-premises",
+        instructions=("Disable it there.",),
+        assignee=None,
+        created_at=NOW,
+        due_at=None,
+        nonce="n",
+        state=TaskState.OPEN,
+        done_by=None,
+        done_at=None,
+        note="",
+    )
+    alex = case().incident.opened_by
+    done = replace(left, id="u", key="k", title="Call the bank", state=TaskState.DONE, done_by=alex, note="Recalled.")
+    said = Reading(technical_report(replace(case(), tasks=(left, done)))).words
+    assert "To do by hand: Block sign-in: on-premises" in said
+    assert "By hand: Call the bank" in said
+    assert "Recalled." in said
 
 
 def test_what_nobody_looked_at_is_said_before_the_findings() -> None:
