@@ -24,7 +24,7 @@ from bot.mass import MassMessenger
 from bot.messenger import Messenger
 from console import data, pack, report, rights
 from console.words import complain, words_of
-from dialogs import partner, tasks
+from dialogs import partner, tasks, trigger
 from dialogs.courier import PersonalCourier
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
@@ -61,6 +61,7 @@ from services.recovery.work import RecoveryWork
 from services.requests import Requests
 from services.rights import steps_of
 from services.settings import Settings, load
+from services.triggers.work import Triggers
 from services.vault import Vault
 
 log = logging.getLogger("irbot")
@@ -72,6 +73,7 @@ _LOST_POSTS_SECONDS = 20.0
 _PURGE_SECONDS = 3600.0
 _CARD_CLOCK_RUNS_FOR = timedelta(hours=1)
 _WEBHOOK_SECONDS = 2.0
+_TRIGGER_SECONDS = 2.0
 _FRESH_NOTICE_SECONDS = 3.0
 _FRESH_NOTICE_FOR = timedelta(minutes=30)
 _NOTICE_MAY_COME_BACK_FOR = timedelta(days=4)
@@ -214,6 +216,9 @@ class Application:
             runner=runner,
             gates=recovery.gates,
             watch=recovery.watch,
+            triggers=Triggers(
+                database=database, m365=m365, settings=settings, posts=posts, holder=durable.executor_id, now=now
+            ),
             posts=posts,
             people=people,
             channel=self.messenger,
@@ -246,7 +251,7 @@ class Application:
         blasting.tick(clockwork)
         recovery.tick(clockwork)
         parts = self.parts
-        _tick_partners(clockwork, parts)
+        _tick_the_outside(clockwork, parts)
         clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
         clockwork.every(
             _PURGE_SECONDS,
@@ -311,8 +316,8 @@ def _register_steps(durable: Durable, preparation: Preparation, on_demand: OnDem
     durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
 
 
-def _tick_partners(clockwork: Clockwork, parts: Parts) -> None:
-    """Calls partners' webhooks, and keeps their cards true."""
+def _tick_the_outside(clockwork: Clockwork, parts: Parts) -> None:
+    """Calls partners' webhooks and keeps their cards true; looks for what starts by itself."""
     webhooks = Webhooks(
         database=parts.database,
         settings=parts.settings,
@@ -320,11 +325,20 @@ def _tick_partners(clockwork: Clockwork, parts: Parts) -> None:
         contacts=parts.contacts,
         now=parts.now,
     )
+    _tick_triggers(clockwork, parts)
     clockwork.every(_WEBHOOK_SECONDS, "webhooks", webhooks.round)
     clockwork.every(_FRESH_NOTICE_SECONDS, "fresh notices", lambda: partner.refresh(parts, _FRESH_NOTICE_FOR))
     clockwork.every(
         _CARD_CLOCK_SECONDS, "notices", lambda: partner.refresh(parts, _NOTICE_MAY_COME_BACK_FOR, clocks=True)
     )
+
+
+def _tick_triggers(clockwork: Clockwork, parts: Parts) -> None:
+    """Looks for risks and alerts, and follows the rules that an administrator turned on."""
+    seconds = parts.settings.trigger_seconds
+    pause = min(_TRIGGER_SECONDS, seconds) if seconds else _TRIGGER_SECONDS
+    clockwork.every(pause, "triggers", parts.triggers.round)
+    clockwork.every(pause, "rules", lambda: trigger.follow_rules(parts))
 
 
 def _durable(database: Database, settings: Settings) -> Durable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from botbuilder.schema import Activity, Attachment, ChannelAccount, ConversationAccount, ConversationParameters
@@ -48,6 +49,20 @@ class Messenger:
     async def post_card(self, where: Conversation, card: Card, summary: str) -> str:
         """Posts a card alone (with text beside it Teams would return no id) and returns its activity id."""
         return await self._post(where, self._card_activity(where, card, summary))
+
+    async def open_thread(self, channel: Conversation, card: Card, summary: str) -> tuple[Conversation, str]:
+        """Begins a thread in a channel with a card, and returns the thread and the card's activity id."""
+        parameters = ConversationParameters(
+            is_group=True,
+            bot=self._bot,
+            channel_data={"channel": {"id": channel.id}, "tenant": {"id": channel.tenant_id}},
+            activity=self._card_activity(None, card, summary),
+        )
+        client = self.connectors.client(self._checked(channel).service_url)
+        made = await client.conversations.create_conversation(parameters)
+        if made is None or not made.id or not made.activity_id:
+            raise UnknownOutcome(service="bot-connector", reason="no-id")
+        return replace(channel, id=str(made.id), channel_id=channel.id), str(made.activity_id)
 
     async def edit_card(self, where: Conversation, activity_id: str, card: Card, summary: str) -> None:
         """Replaces a card that we posted; doing it twice is the same as once."""
@@ -136,21 +151,20 @@ class Messenger:
             raise NotAllowed(reason="other-tenant")
         return where
 
-    def _activity(self, where: Conversation) -> Activity:
-        return Activity(
-            type="message",
-            channel_id="msteams",
-            service_url=where.service_url,
-            from_property=self._bot,
-            conversation=ConversationAccount(id=where.id, conversation_type=where.kind.value),
-        )
+    def _activity(self, where: Conversation | None) -> Activity:
+        """A message of ours; the first one of a thread has no place yet."""
+        activity = Activity(type="message", channel_id="msteams", from_property=self._bot)
+        if where is not None:
+            activity.service_url = where.service_url
+            activity.conversation = ConversationAccount(id=where.id, conversation_type=where.kind.value)
+        return activity
 
     def _file_activity(self, where: Conversation, kind: str, name: str, content: Mapping[str, Any]) -> Activity:
         activity = self._activity(self._checked(where))
         activity.attachments = [Attachment(content_type=kind, name=name, content=dict(content))]
         return activity
 
-    def _card_activity(self, where: Conversation, card: Card, summary: str) -> Activity:
+    def _card_activity(self, where: Conversation | None, card: Card, summary: str) -> Activity:
         insist_on_plain_json(card)
         activity = self._activity(where)
         activity.summary = summary if len(summary) <= LONGEST_SUMMARY else summary[: LONGEST_SUMMARY - 1] + "…"

@@ -17,6 +17,7 @@ from cards.plan import plan_card
 from cards.problems import notice_card, problem_card
 from cards.report import report_card
 from cards.task import task_card, tasks_card
+from cards.trigger import trigger_card
 from cards.verdict import verdict_card
 from cards.warning import warning_card
 from cards.watch import alarm_card, watch_card
@@ -45,6 +46,7 @@ __all__ = [
     "report_card",
     "task_card",
     "tasks_card",
+    "trigger_card",
     "verdict_card",
     "warning_card",
     "watch_card",

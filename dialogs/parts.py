@@ -28,6 +28,7 @@ from services.recovery.gates import Gates
 from services.recovery.watch import Watch
 from services.requests import Requests
 from services.settings import Settings
+from services.triggers.work import Triggers
 from services.vault import Vault
 
 
@@ -48,6 +49,7 @@ class Parts:
     runner: Runner
     gates: Gates
     watch: Watch
+    triggers: Triggers
     posts: Posts
     people: People
     channel: Channel

@@ -20,9 +20,10 @@ from cards import (
     incident_card,
     partners_card,
     phase_card,
+    trigger_card,
     watch_card,
 )
-from dialogs import blasts, close, partner, phases, recover, tasks, watch
+from dialogs import blasts, close, partner, phases, recover, tasks, trigger, watch
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
 from services.channel import Card, Conversation
@@ -111,7 +112,9 @@ class Publisher:
         try:
             async with asyncio.timeout(LONGEST_CALL_SECONDS):
                 where = post.conversation or await self._personal(post)
-                if post.activity_id is None:
+                if post.activity_id is None and where.id == where.channel_id:
+                    where, activity_id = await self._channel.open_thread(where, card, post.summary)
+                elif post.activity_id is None:
                     activity_id = await self._channel.post_card(where, card, post.summary)
                 else:
                     await self._channel.edit_card(where, post.activity_id, card, post.summary)
@@ -158,22 +161,28 @@ class Publisher:
         if post.kind is PostKind.PHASE and post.incident_id is not None:
             phase = Phase(post.key.rpartition(":")[2])
             return phase_card(await phases.view_of(self._parts, post.incident_id, phase))
-        if post.kind is PostKind.BLAST:
-            return await blasts.card_of_post(self._parts, post.key, personal=post.person is not None)
-        if post.kind is PostKind.STEP_PLAN:
-            return await phases.plan_answer(self._parts, post.key)
         if post.kind is PostKind.PARTNERS and post.incident_id is not None:
             return partners_card(await partner.view_of(self._parts, post.incident_id))
-        if post.kind is PostKind.TASK:
-            return await tasks.answer_to_post(self._parts, post.key)
         if post.kind is PostKind.GATE and post.incident_id is not None:
             return gate_card(await recover.view_of(self._parts, post.incident_id))
         if post.kind is PostKind.WATCH and post.incident_id is not None:
             return watch_card(await watch.view_of(self._parts, post.incident_id))
-        if post.kind is PostKind.ALARM:
-            return alarm_card(await watch.alarm_of(self._parts, post.key.partition(":")[2]))
         if post.kind is PostKind.CLOSING and post.incident_id is not None:
             return closing_card(await close.view_of(self._parts, post.incident_id))
+        return await self._draw_by_key(post)
+
+    async def _draw_by_key(self, post: Post) -> Card:
+        """What its key alone says what it shows; a reply carries its card."""
+        if post.kind is PostKind.ALARM:
+            return alarm_card(await watch.alarm_of(self._parts, post.key.partition(":")[2]))
+        if post.kind is PostKind.BLAST:
+            return await blasts.card_of_post(self._parts, post.key, personal=post.person is not None)
+        if post.kind is PostKind.STEP_PLAN:
+            return await phases.plan_answer(self._parts, post.key)
+        if post.kind is PostKind.TASK:
+            return await tasks.answer_to_post(self._parts, post.key)
+        if post.kind is PostKind.TRIGGER:
+            return trigger_card(await trigger.view_of(self._parts, post.key.partition(":")[2]))
         if post.card is None:
             raise LookupError(post.id)
         return post.card

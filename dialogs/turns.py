@@ -13,7 +13,16 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from cards import approval_card, closing_card, gate_card, incident_card, problem_card, task_card, watch_card
+from cards import (
+    approval_card,
+    closing_card,
+    gate_card,
+    incident_card,
+    problem_card,
+    task_card,
+    trigger_card,
+    watch_card,
+)
 from cards.views import ProblemView
 from dialogs import (  # the dialogs' own names
     approve,
@@ -32,6 +41,7 @@ from dialogs import (  # the dialogs' own names
     recover,
     report,
     tasks,
+    trigger,
     verdict,
     warn,
     watch,
@@ -133,6 +143,8 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.TASK_SHOW: tasks.show,
     Verb.TASK_TAKE: tasks.take,
     Verb.TASK_WAIVE: tasks.waive,
+    Verb.TRIGGER_DISMISS: trigger.dismiss,
+    Verb.TRIGGER_OPEN: trigger.open_incident,
     Verb.UNDO_ASK: evict.ask_undo,
     Verb.UNDO_REVIEW: evict.review_undo,
     Verb.VERDICT_SHOW: verdict.show,
@@ -174,6 +186,7 @@ _WITH_INPUTS = frozenset(
         Verb.STEP_ASK,
         Verb.TASK_DONE,
         Verb.TASK_WAIVE,
+        Verb.TRIGGER_DISMISS,
         Verb.UNDO_ASK,
         Verb.BLAST_DROP,
         Verb.LESSON_ANSWER,
@@ -186,6 +199,7 @@ _ON_PARTNERS = frozenset({Verb.PARTNERS_ANEW, Verb.PARTNERS_ANSWERED, Verb.PARTN
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
 _ABOUT_TASK = frozenset({Verb.TASK_CHECK, Verb.TASK_DONE, Verb.TASK_TAKE, Verb.TASK_WAIVE})
 _ON_A_PHASE = frozenset({Verb.STEP_CHECK, Verb.STEP_PLAN, Verb.TASK_SHOW})
+_ON_A_TRIGGER = frozenset({Verb.TRIGGER_DISMISS, Verb.TRIGGER_OPEN})
 # On the card of a blast; what they answer with is drawn by themselves.
 _ON_A_BLAST = frozenset(
     {
@@ -207,6 +221,7 @@ _ON_A_BLAST = frozenset(
 _SHOWN_AFRESH = (
     _ABOUT_APPROVAL
     | _ON_A_PHASE
+    | _ON_A_TRIGGER
     | {Verb.CLOSE_SHOW, Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PHASE_SHOW, Verb.PREPARE_AGAIN, Verb.VERDICT_SHOW}
 )
 # What may be begun again with the same button, once the first time is surely over.
@@ -249,6 +264,7 @@ class Turns:
     async def on_message(self, message: Message) -> None:
         """Records the message and starts its work; the reply comes as a post."""
         await self._parts.people.seen(message.actor, message.conversation)
+        await self._parts.triggers.seen(message.conversation)
         key = _key("message", message.conversation.id, message.activity_id)
         request = await self._parts.requests.record(
             key, {"kind": "message", **asdict(message)}, message.actor.object_id, may_repeat=False
@@ -306,6 +322,7 @@ class Turns:
         parts = self._parts
         for person in {person.object_id: person for person in (arrival.actor, *arrival.members) if person}.values():
             await parts.people.seen(person, arrival.conversation)
+        await parts.triggers.seen(arrival.conversation)
         if arrival.conversation.kind is ConversationKind.PERSONAL:
             await self._reply(f"hello:{arrival.conversation.id}", arrival.conversation, help.help_answer(parts))
 
@@ -431,6 +448,8 @@ class Turns:
                 return CardAnswer(gate_card(await recover.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb in _ON_PARTNERS:
                 return await partner.shown(parts, click.id, viewer=viewer, notice=notice)
+            if verb in _ON_A_TRIGGER:
+                return CardAnswer(trigger_card(await trigger.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb is Verb.WATCH_LOOK:
                 return CardAnswer(watch_card(await watch.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb in _ON_A_BLAST:

@@ -62,6 +62,8 @@ class Verb(StrEnum):
     TASK_SHOW = "task.show"
     TASK_TAKE = "task.take"
     TASK_WAIVE = "task.waive"
+    TRIGGER_DISMISS = "trigger.dismiss"
+    TRIGGER_OPEN = "trigger.open"
     UNDO_ASK = "undo.ask"
     UNDO_REVIEW = "undo.review"
     VERDICT_SHOW = "verdict.show"

@@ -176,47 +176,84 @@ class Approvals:
                 raise BadInput(reason="stale-card")
             if await _in_state(connection, incident_id, ApprovalState.APPROVED) is not None:
                 raise Conflict(reason="step-running")
-            approval_id = str(uuid.uuid4())
-            digest = digest_of(incident.subject.object_id, kind.value, chosen)
-            await connection.execute(
-                sa.insert(tables.approvals).values(
-                    id=approval_id,
-                    incident_id=incident_id,
-                    kind=kind.value,
-                    target_id=incident.subject.object_id,
-                    plan=plans_to_json(chosen),
-                    digest=digest,
-                    rule=rule.value,
-                    requester=asdict(actor),
-                    requester_id=actor.object_id,
-                    nonce=store.new_nonce(),
-                    state=ApprovalState.WAITING.value,
-                    created_at=now,
-                    expires_at=now + self._life,
-                    ask=[account.display_name for account in asked],
-                )
+            return await self._insert(connection, incident, actor, kind, chosen, rule, asked, now)
+
+    async def _insert(
+        self,
+        connection: AsyncConnection,
+        incident: Incident,
+        actor: Actor,
+        kind: PlanKind,
+        chosen: Mapping[str, Plan],
+        rule: Rule,
+        asked: Sequence[Account],
+        now: datetime,
+    ) -> Approval:
+        """The question as a row, a card for each who is asked, and a line of the timeline. Never commits."""
+        approval_id = str(uuid.uuid4())
+        digest = digest_of(incident.subject.object_id, kind.value, chosen)
+        await connection.execute(
+            sa.insert(tables.approvals).values(
+                id=approval_id,
+                incident_id=incident.id,
+                kind=kind.value,
+                target_id=incident.subject.object_id,
+                plan=plans_to_json(chosen),
+                digest=digest,
+                rule=rule.value,
+                requester=asdict(actor),
+                requester_id=actor.object_id,
+                nonce=store.new_nonce(),
+                state=ApprovalState.WAITING.value,
+                created_at=now,
+                expires_at=now + self._life,
+                ask=[account.display_name for account in asked],
             )
-            await store.update(connection, incident_id, nonce=store.new_nonce())
-            for account in asked:
-                await self._posts.want(
-                    connection,
-                    f"approval:{approval_id}:{account.id}",
-                    PostKind.APPROVAL,
-                    now,
-                    person=Actor(account.id, account.display_name, ""),
-                    incident_id=incident_id,
-                    approval_id=approval_id,
-                    summary=f"Approval needed: {incident.label}, {incident.subject.name}",
-                )
-            await timeline.append(
+        )
+        await store.update(connection, incident.id, nonce=store.new_nonce())
+        for account in asked:
+            await self._posts.want(
                 connection,
-                incident_id,
-                AuditTag.APPROVAL_ASKED,
-                at=now,
-                actor_id=actor.object_id,
-                data={"approval": approval_id, "kind": kind.value, "rule": rule.value, "digest": digest},
+                f"approval:{approval_id}:{account.id}",
+                PostKind.APPROVAL,
+                now,
+                person=Actor(account.id, account.display_name, ""),
+                incident_id=incident.id,
+                approval_id=approval_id,
+                summary=f"Approval needed: {incident.label}, {incident.subject.name}",
             )
-            return await get(connection, approval_id)
+        await timeline.append(
+            connection,
+            incident.id,
+            AuditTag.APPROVAL_ASKED,
+            at=now,
+            actor_id=actor.object_id,
+            data={"approval": approval_id, "kind": kind.value, "rule": rule.value, "digest": digest},
+        )
+        return await get(connection, approval_id)
+
+    async def approve_by_rule(self, incident_id: str, rule: Actor) -> Approval:
+        """Approves the proposed lock in the name of a rule that an administrator turned on.
+
+        Raises Conflict (closed, a person was quicker, or it needs a second person: a protected account, or a step for
+        which the organisation wants one) and BadInput (no lock is proposed).
+        """
+        now = self._now()
+        async with self._database.write() as connection:
+            incident = await store.get(connection, incident_id, lock=True)
+            if incident.state is not IncidentState.OPEN:
+                raise Conflict(reason="incident-closed")
+            newest = await newest_of(connection, incident_id)
+            if newest is not None and newest.requester.object_id == rule.object_id:
+                return newest  # a process died right after this
+            if newest is not None:
+                raise Conflict(reason="approval-decided")
+            chosen = _proposal(incident, PlanKind.LOCK)
+            if self._rules.rule(PlanKind.LOCK, changing(chosen), incident.subject) is not Rule.CONFIRM:
+                raise Conflict(reason="needs-second-person")
+            approval = await self._insert(connection, incident, rule, PlanKind.LOCK, chosen, Rule.CONFIRM, (), now)
+            await _move(connection, approval, ApprovalState.APPROVED, AuditTag.APPROVAL_APPROVED, rule, now)
+            return await get(connection, approval.id)
 
     async def approve(self, approval_id: str, nonce: str, actor: Actor, where: Conversation) -> Approval:
         """The yes that the rule asks for. Raises NotAllowed, BadInput, Conflict (decided already), Expired."""

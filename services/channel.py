@@ -76,6 +76,10 @@ class Channel(Protocol):
         """Posts a card alone and returns its activity id. `summary` is what notifications show."""
         ...
 
+    async def open_thread(self, channel: Conversation, card: Card, summary: str) -> tuple[Conversation, str]:
+        """Begins a thread in a channel with a card, and returns the thread and the card's activity id."""
+        ...
+
     async def edit_card(self, where: Conversation, activity_id: str, card: Card, summary: str) -> None:
         """Replaces a card that we posted."""
         ...

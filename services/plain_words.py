@@ -413,6 +413,20 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Nobody else with the Approver role could be found for this.",
         "Ask an administrator to add people to the approver group.",
     ),
+    "needs-second-person": Explanation(
+        "Needs a second person", "This lock needs the decision of a second person.", "Ask one of your approvers."
+    ),
+    "no-channel-for-reports": Explanation(
+        "Nowhere to send it",
+        "IRBot has not been told yet where reports go.",
+        "Tell your helpdesk in the way that you know.",
+    ),
+    "too-many-reports": Explanation(
+        "Enough for now", "You have reported many messages within an hour.", "Call your helpdesk if it is urgent."
+    ),
+    "trigger-decided": Explanation(
+        "Already decided", "Somebody has decided about this card already.", "The card shows who, and what."
+    ),
     "no-findings": Explanation("Nothing found", "No check has found anything.", ""),
     "nobody-met": Explanation("Nobody else", "No other account was used from the same addresses.", ""),
     "nothing-to-apply": Explanation("Nothing to do", "There is nothing left to change.", ""),
@@ -585,6 +599,9 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     ),
     "nothing-ticked": Explanation(
         "Nothing is ticked", "You left everything unticked, so nothing was asked for.", "Tick at least one item."
+    ),
+    "own-account": Explanation(
+        "Not by yourself", "Nobody decides about their own account.", "Ask another responder to look at it."
     ),
     "reason-missing": Explanation(
         "Why?", "A line is waived only with a reason.", "Write one that others will understand later."

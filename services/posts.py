@@ -33,11 +33,13 @@ class PostKind(StrEnum):
     CLOSING = "closing"
     GATE = "gate"
     HEADLINE = "headline"
+    HOME = "home"
     PARTNERS = "partners"
     PHASE = "phase"
     REPLY = "reply"
     STEP_PLAN = "step-plan"
     TASK = "task"
+    TRIGGER = "trigger"
     WATCH = "watch"
 
 
@@ -198,6 +200,15 @@ class Posts:
         await connection.execute(
             sa.update(tables.posts)
             .where(tables.posts.c.incident_id == incident_id)
+            .values(wanted_revision=tables.posts.c.wanted_revision + 1)
+        )
+        self.changed.set()
+
+    async def redraw(self, connection: AsyncConnection, key: str) -> None:
+        """Asks for a redraw of one post, where it is there, together with what the card is about."""
+        await connection.execute(
+            sa.update(tables.posts)
+            .where(tables.posts.c.subject_key == key)
             .values(wanted_revision=tables.posts.c.wanted_revision + 1)
         )
         self.changed.set()

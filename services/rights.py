@@ -18,6 +18,7 @@ EXCHANGE = "Exchange: "  # what a cmdlet bears before its name among the needs o
 
 # What the program does in Microsoft 365 outside the steps, and what for.
 BESIDE_THE_STEPS: Mapping[str, str] = {
+    "alerts.changed": "alerts about accounts, where they are shown by themselves",
     "directory.account": "the account that somebody names",
     "directory.app_roles_of": "who may do what, where roles come from app roles",
     "directory.find_accounts": "the account that somebody names",
@@ -27,6 +28,8 @@ BESIDE_THE_STEPS: Mapping[str, str] = {
     "messages.reports": "mail of ours that could not be delivered",
     "messages.send": "mail from the organisation's own mailbox",
     "messages.sent_marks": "whether a mail has left before it is tried again",
+    "risk.changed": "accounts at risk, where they are shown by themselves",
+    "risk.detections": "accounts at risk, where they are shown by themselves",
     "teams_apps.catalogue_id": "IRBot's own app in Teams, for people who get a message and do not have it yet",
     "teams_apps.install": "IRBot's own app in Teams, for people who get a message and do not have it yet",
 }

@@ -1,4 +1,4 @@
-"""Risks, alerts and reports that were seen, what became of each, and how far the looking is. Times as in `tables.py`."""
+"""Risks, alerts and reports that were seen, what became of each, and how far we looked. Times as in `tables.py`."""
 
 from __future__ import annotations
 

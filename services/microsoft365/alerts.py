@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from kiota_abstractions.method import Method
 
 from services.microsoft365.accounts import Account
 from services.microsoft365.graph import Graph, Json
-from services.microsoft365.listing import Listing
+from services.microsoft365.listing import Listing, listing
 from services.microsoft365.operations import Effect, Needs, Operation, Row, permissions_of
 from services.microsoft365.reading import child, instant, moment, objects, text
 
@@ -21,6 +21,7 @@ _HUNT = Operation("hunt", ("ThreatHunting.Read.All",), Row.HUNTING, licence="Mic
 
 NEEDS: Needs = {
     "about": permissions_of(_LIST),
+    "changed": permissions_of(_LIST),
     "mark_compromised": permissions_of(_MARK),
     "hunt": permissions_of(_HUNT),
 }
@@ -43,6 +44,22 @@ class Alert:
     url: str
 
 
+@dataclass(frozen=True)
+class NamedAccount:
+    """An account that an alert names: by object id, or by an address where it gives no id."""
+
+    object_id: str
+    address: str
+
+
+@dataclass(frozen=True)
+class AlertAboutAccounts:
+    """An alert with the accounts that its evidence names."""
+
+    alert: Alert
+    accounts: tuple[NamedAccount, ...]
+
+
 class Alerts:
     """Alerts and hunting."""
 
@@ -60,6 +77,22 @@ class Alerts:
         items = await self._graph.items(_LIST, request, limit=_MOST_SEARCHED)
         about = tuple(_alert_from(entry) for entry in items.values if _names(entry, account))
         return Listing(about, items.complete)
+
+    async def changed(self, since: datetime, limit: int) -> Listing[AlertAboutAccounts]:
+        """The alerts that are new or changed. There are no notifications of them: who wants to know asks again.
+
+        GET /security/alerts_v2; SecurityAlert.Read.All; read only.
+        """
+        request = self._graph.request(
+            Method.GET,
+            self._graph.client.security.alerts_v2,
+            filter=f"lastUpdateDateTime ge {instant(since)}",
+            top=_PAGE,
+        )
+        return listing(
+            await self._graph.items(_LIST, request, limit=limit),
+            lambda entry: AlertAboutAccounts(_alert_from(entry), tuple(_accounts_in(entry))),
+        )
 
     async def mark_compromised(self, alert_id: str) -> None:
         """Says that an alert was right, and that somebody works on it.
@@ -106,6 +139,19 @@ def _names(entry: Json, account: Account) -> bool:
         if any(each.casefold() in names for each in told if each):
             return True
     return False
+
+
+def _accounts_in(entry: Json) -> Iterator[NamedAccount]:
+    seen: set[NamedAccount] = set()
+    for evidence in objects(entry, "evidence"):
+        user = child(evidence, "userAccount")
+        address = (
+            text(user, "userPrincipalName") or text(evidence, "primaryAddress") or text(evidence, "upn")
+        ).casefold()
+        found = NamedAccount(text(user, "azureAdUserId").lower(), address)
+        if (found.object_id or found.address) and found not in seen:
+            seen.add(found)
+            yield found
 
 
 def _alert_from(entry: Mapping[str, Any]) -> Alert:

@@ -16,6 +16,7 @@ from services.microsoft365.operations import Effect, Needs, Operation, Row, perm
 from services.microsoft365.reading import child, flag, instant, moment, quoted, text
 
 _P2 = "Microsoft Entra ID P2"
+_CHANGED = Operation("risky-users", ("IdentityRiskyUser.Read.All",), Row.PROTECTION, licence=_P2)
 _READ = Operation("risky-user", ("IdentityRiskyUser.Read.All",), Row.PROTECTION, licence=_P2)
 _DETECTIONS = Operation("risk-detections", ("IdentityRiskEvent.Read.All",), Row.PROTECTION, licence=_P2)
 _CONFIRM = Operation(
@@ -31,6 +32,7 @@ _DISMISS = Operation(
 )
 
 NEEDS: Needs = {
+    "changed": permissions_of(_CHANGED),
     "of_account": permissions_of(_READ),
     "detections": permissions_of(_DETECTIONS),
     "confirm_compromised": permissions_of(_CONFIRM),
@@ -38,6 +40,7 @@ NEEDS: Needs = {
 }
 
 _PAGE = 100
+_LARGE_PAGE = 500
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,17 @@ class RiskDetection:
     country: str
 
 
+@dataclass(frozen=True)
+class RiskyAccount:
+    """An account and its risk, as the list of all risky accounts has it."""
+
+    object_id: str
+    name: str
+    upn: str
+    deleted: bool
+    risk: AccountRisk
+
+
 class Risk:
     """Identity Protection. One call a second for the whole tenant, all apps together: it may take its time."""
 
@@ -85,13 +99,20 @@ class Risk:
             body = (await self._graph.call(_READ, self._graph.request(Method.GET, where))).body
         except Gone:
             return None
-        return AccountRisk(
-            level=text(body, "riskLevel"),
-            state=text(body, "riskState"),
-            detail=text(body, "riskDetail"),
-            processing=flag(body, "isProcessing") is True,
-            updated_at=moment(body, "riskLastUpdatedDateTime"),
+        return _risk_from(body)
+
+    async def changed(self, since: datetime, limit: int) -> Listing[RiskyAccount]:
+        """The accounts whose risk changed. There are no notifications of it: who wants to know asks again.
+
+        GET /identityProtection/riskyUsers; IdentityRiskyUser.Read.All, Entra ID P2; read only.
+        """
+        request = self._graph.request(
+            Method.GET,
+            self._graph.client.identity_protection.risky_users,
+            filter=f"riskLastUpdatedDateTime ge {instant(since)}",
+            top=_LARGE_PAGE,
         )
+        return listing(await self._graph.items(_CHANGED, request, limit=limit), _risky_account_from)
 
     async def detections(self, object_id: str, since: datetime, limit: int) -> Listing[RiskDetection]:
         """What looked risky about the account.
@@ -120,6 +141,26 @@ class Risk:
         """
         action = self._graph.client.identity_protection.risky_users.dismiss
         await self._graph.call(_DISMISS, self._graph.request(Method.POST, action, body={"userIds": [object_id]}))
+
+
+def _risk_from(entry: Mapping[str, Any]) -> AccountRisk:
+    return AccountRisk(
+        level=text(entry, "riskLevel"),
+        state=text(entry, "riskState"),
+        detail=text(entry, "riskDetail"),
+        processing=flag(entry, "isProcessing") is True,
+        updated_at=moment(entry, "riskLastUpdatedDateTime"),
+    )
+
+
+def _risky_account_from(entry: Mapping[str, Any]) -> RiskyAccount:
+    return RiskyAccount(
+        object_id=text(entry, "id").lower(),
+        name=text(entry, "userDisplayName"),
+        upn=text(entry, "userPrincipalName"),
+        deleted=flag(entry, "isDeleted") is True,
+        risk=_risk_from(entry),
+    )
 
 
 def _detection_from(entry: Mapping[str, Any]) -> RiskDetection:

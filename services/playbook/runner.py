@@ -49,6 +49,7 @@ from services.playbook.step import (
 from services.posts import PostKind, Posts
 from services.settings import Settings
 from services.together import together
+from services.triggers import rules
 
 log = logging.getLogger(__name__)
 
@@ -179,6 +180,8 @@ class Runner:
 
     async def _denial(self, approval: Approval, incident: Incident) -> str | None:
         """Why the requester or the decider may not any more; None when both still may."""
+        if rules.is_rule(approval.requester):
+            return rules.denial(self._settings, approval.requester)
         checks = [(approval.requester, Permission.ACCOUNT_CONTAIN)]
         decider = approval.decided_by
         if decider is not None and decider.object_id != approval.requester.object_id:

@@ -21,6 +21,7 @@ from services.posts import PostKind
 from services.recovery.gates import Gates
 from services.recovery.watch import Watch
 from services.requests import Requests
+from services.triggers.work import Triggers
 from tests.services.fakes import CHANNEL, VAULT, settings
 from tests.services.playbook.bench import RunnerBench
 
@@ -116,6 +117,14 @@ class DialogDesk:
             on_demand=bench.on_demand,
             runner=bench.runner,
             gates=Gates(past=cast("Any", None), **shared),  # no check runs here
+            triggers=Triggers(
+                database=database,
+                m365=bench.m365.typed,
+                settings=chosen,
+                posts=bench.posts,
+                holder="desk",
+                now=bench.clock,
+            ),
             watch=Watch(preparation=bench.preparation, **shared),
             posts=bench.posts,
             people=people,
