@@ -28,7 +28,7 @@ from dialogs import partner, tasks, trigger
 from dialogs.courier import PersonalCourier
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
-from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message, Reading
+from dialogs.turn import Answer, Arrival, Click, Compose, ComposeAnswer, FileAnswer, Message, Reading
 from dialogs.turns import JOB, Turns
 from services import logs, metrics
 from services.access import Access
@@ -279,6 +279,10 @@ class Application:
     async def on_click(self, click: Click) -> Answer:
         """See `bot.handler.Handler`."""
         return await self._open_turns().on_click(click)
+
+    async def on_compose(self, compose: Compose) -> ComposeAnswer:
+        """See `bot.handler.Handler`."""
+        return await self._open_turns().on_compose(compose)
 
     async def on_file_answer(self, answer: FileAnswer) -> None:
         """See `bot.handler.Handler`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dialogs.turn import Answer, Arrival, Click, FileAnswer, Message, Reading
+from dialogs.turn import Answer, Arrival, Click, Compose, ComposeAnswer, FileAnswer, Message, Reading
 
 
 class Handler(Protocol):
@@ -16,6 +16,10 @@ class Handler(Protocol):
 
     async def on_click(self, click: Click) -> Answer:
         """Somebody pressed a button of a card; the answer is shown to that person."""
+        ...
+
+    async def on_compose(self, compose: Compose) -> ComposeAnswer:
+        """Somebody reports a message, or looks for an incident while they write."""
         ...
 
     async def on_file_answer(self, answer: FileAnswer) -> None:

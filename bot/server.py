@@ -23,6 +23,7 @@ from bot.allowed_teams import AllowedTeams
 from bot.auth import ChannelToken, InboundAuthentication
 from bot.background import Background
 from bot.channel_keys import ChannelKeys
+from bot.compose import compose_late, is_compose
 from bot.connector import Connectors
 from bot.handler import Handler
 from bot.messenger import Messenger
@@ -95,6 +96,8 @@ class Bot:
         is_invoke = activity.type == ActivityTypes.invoke
         if not turn.done():
             logger.warning("the turn goes on behind its answer")
+            if is_compose(activity.name):
+                return _json(InvokeResponse(status=HTTPStatus.OK.value, body=compose_late(activity.name)))
             still_working = invoke_answer(TextAnswer("Still working on it. The card will show the result."))
             return _json(still_working) if is_invoke else web.Response(status=202)
         response = turn.result()

@@ -16,6 +16,7 @@ from botbuilder.schema import Activity
 from bot.activities import conversation_of, tenant_of, tenants_named_by
 from bot.allowed_teams import AllowedTeams
 from bot.clicks import read_click
+from bot.compose import compose_body, compose_refusal, is_compose, read_compose
 from bot.files import FILE_CONSENT_INVOKE, read_file_answer
 from bot.handler import Handler
 from bot.identity import actor_of, object_id_of
@@ -46,15 +47,19 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
 
     async def admit(self, activity: Activity) -> Conversation:
         """The place of the activity. Raises Rejected for another tenant, and for a team that is not on the list."""
+        tenant_id = self._insist_on_tenant(activity)
+        conversation = conversation_of(activity, tenant_id)
+        if conversation.kind is ConversationKind.CHANNEL:
+            await self._allowed_teams.insist_on(activity)
+        return conversation
+
+    def _insist_on_tenant(self, activity: Activity) -> str:
         tenant_id = tenant_of(activity)
         if tenant_id is None:
             raise Rejected(403, "no-tenant")
         if tenants_named_by(activity) != {self._tenant_id}:
             raise Rejected(403, "other-tenant")
-        conversation = conversation_of(activity, tenant_id)
-        if conversation.kind is ConversationKind.CHANNEL:
-            await self._allowed_teams.insist_on(activity)
-        return conversation
+        return tenant_id
 
     async def on_message_activity(self, turn_context: TurnContext) -> None:
         """Hands on what a person wrote to the bot; in a channel or group that is what mentions it."""
@@ -89,6 +94,8 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         """Answers a click, and says a plain no to every other invoke."""
         activity = turn_context.activity
+        if is_compose(activity.name):
+            return await self._on_compose(activity)
         conversation = await self.admit(activity)
         actor = _actor(activity)
         if activity.name == FILE_CONSENT_INVOKE:
@@ -103,6 +110,19 @@ class TurnBot(ActivityHandler):  # type: ignore[misc]  # the SDK is untyped
             return invoke_error(HTTPStatus.BAD_REQUEST, reason, "This button cannot be read. Ask for a new card.")
         with logs.bound(actor=actor.object_id):
             return invoke_answer(await self._handler.on_click(click))
+
+    async def _on_compose(self, activity: Activity) -> InvokeResponse:
+        """Answers a report or a search. The place is that of a message, which need not be one where the bot is."""
+        self._insist_on_tenant(activity)
+        actor = _actor(activity)
+        with logs.bound(actor=actor.object_id):
+            try:
+                compose = read_compose(str(activity.name), activity.value, actor, activity.conversation.id)
+            except BadInput as error:
+                logger.warning("malformed request of a message extension refused: %s", error.data["reason"])
+                return InvokeResponse(status=HTTPStatus.OK.value, body=compose_refusal(str(activity.name)))
+            answer = await self._handler.on_compose(compose)
+        return InvokeResponse(status=HTTPStatus.OK.value, body=compose_body(str(activity.name), answer))
 
     async def _on_file_answer(self, value: object, actor: Actor, conversation: Conversation) -> InvokeResponse:
         try:

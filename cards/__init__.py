@@ -16,6 +16,7 @@ from cards.phase import phase_card
 from cards.plan import plan_card
 from cards.problems import notice_card, problem_card
 from cards.report import report_card
+from cards.reporting import found_card, report_form_card
 from cards.task import task_card, tasks_card
 from cards.trigger import trigger_card
 from cards.verdict import verdict_card
@@ -31,6 +32,7 @@ __all__ = [
     "closing_card",
     "composer_card",
     "evidence_card",
+    "found_card",
     "gate_card",
     "help_card",
     "incident_card",
@@ -44,6 +46,7 @@ __all__ = [
     "plan_card",
     "problem_card",
     "report_card",
+    "report_form_card",
     "task_card",
     "tasks_card",
     "trigger_card",

@@ -54,8 +54,8 @@ def _draw(view: TriggerView, limit: int) -> Card:
     if view.dismiss_button is not None:
         reason = text_input(view.reason_input, "Why it is no compromise")
         body += expandable("Not a compromise…", [reason, *buttons([view.dismiss_button])], "dismiss")
-        hint = "Microsoft goes on counting the account as risky until somebody dismisses the risk in Entra."
-        body.append(small_print(hint))
+    if view.hint:
+        body.append(small_print(view.hint))
     return card(body, says=spoken(f"{view.what}: {view.title}.", f"Next: {view.next_step}"), wide=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from cards.views import Button, PersonLine, Tone
+from cards.views import Button, IncidentLine, PersonLine, Tone
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,24 @@ class SignLine:
 
     text: str
     at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ReportFormView:
+    """The form by which anybody reports a message. `checked` is whether the sender was looked up."""
+
+    sender: str
+    checked: bool
+    excerpt: str
+    kind_input: str
+    note_input: str
+
+
+@dataclass(frozen=True)
+class FoundView:
+    """One incident as it goes into a message, for those who read it there: no buttons."""
+
+    line: IncidentLine
 
 
 @dataclass(frozen=True)
@@ -33,4 +51,5 @@ class TriggerView:
     open_button: Button | None = None
     dismiss_button: Button | None = None
     reason_input: str = ""
+    hint: str = ""  # what a dismissal does not do
     notice: str | None = None

@@ -31,6 +31,7 @@ from services.triggers.model import Report, RuleState, Sign, Source, Trigger, Tr
 log = logging.getLogger(__name__)
 
 REASON = "reason"
+_IN_ENTRA = "Microsoft goes on counting the account as risky until somebody dismisses the risk in Entra."
 _TONES: Mapping[str, Tone] = {"high": Tone.ATTENTION, "medium": Tone.WARNING, "low": Tone.WARNING}
 _REPORTED: Mapping[str, str] = {
     "compromise": "Reported: an account that may be in a stranger's hands",
@@ -66,6 +67,7 @@ async def view_of(
         open_button=_button("Open an incident", Verb.TRIGGER_OPEN, trigger, ButtonStyle.POSITIVE) if opens else None,
         dismiss_button=_button("Not a compromise", Verb.TRIGGER_DISMISS, trigger) if is_open and may else None,
         reason_input=REASON,
+        hint=_IN_ENTRA if trigger.source is Source.MICROSOFT and is_open and may else "",
         notice=notice,
     )
 

@@ -71,6 +71,72 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class MessageSeen:
+    """A message on which somebody used IRBot's action, as their client handed it in: nothing of it is proven."""
+
+    id: str
+    sender_id: str | None
+    sender_name: str
+    sent_at: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ReportAsked:
+    """Somebody wants to report a message; the answer is the form."""
+
+    actor: Actor
+    message: MessageSeen
+
+
+@dataclass(frozen=True)
+class ReportSent:
+    """Somebody sent the form off. `place` is the conversation of the message."""
+
+    actor: Actor
+    message: MessageSeen
+    place: str
+    kind: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Search:
+    """Somebody looks for an incident from the box in which they write; empty: the newest."""
+
+    actor: Actor
+    sought: str
+
+
+Compose = ReportAsked | ReportSent | Search
+
+
+@dataclass(frozen=True)
+class FormAnswer:
+    """A form in a window of its own."""
+
+    title: str
+    card: Card
+
+
+@dataclass(frozen=True)
+class FoundOne:
+    """One result of a search: a line in the list, and the card that goes into the message."""
+
+    title: str
+    text: str
+    card: Card
+
+
+@dataclass(frozen=True)
+class FoundAnswer:
+    """The results of a search; without any, `hint` says why."""
+
+    found: tuple[FoundOne, ...]
+    hint: str = ""
+
+
+@dataclass(frozen=True)
 class FileAnswer:
     """A person's answer to the offer of a file. `upload` is where Teams wants it, None for a no.
 
@@ -99,3 +165,4 @@ class TextAnswer:
 
 
 Answer = CardAnswer | TextAnswer
+ComposeAnswer = FormAnswer | FoundAnswer | TextAnswer

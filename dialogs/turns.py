@@ -40,6 +40,7 @@ from dialogs import (  # the dialogs' own names
     recipients,
     recover,
     report,
+    reporting,
     tasks,
     trigger,
     verdict,
@@ -64,7 +65,22 @@ from dialogs.commands import (
 from dialogs.facts import Viewer
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
-from dialogs.turn import Answer, Arrival, CardAnswer, Click, FileAnswer, Mention, Message, Reading, TextAnswer
+from dialogs.turn import (
+    Answer,
+    Arrival,
+    CardAnswer,
+    Click,
+    Compose,
+    ComposeAnswer,
+    FileAnswer,
+    Mention,
+    Message,
+    Reading,
+    ReportAsked,
+    ReportSent,
+    Search,
+    TextAnswer,
+)
 from dialogs.verbs import Verb
 from services import approvals, logs
 from services import tasks as by_hand
@@ -311,6 +327,21 @@ class Turns:
             await report.answered(self._parts, answer)
         except IRBotError as error:
             _log_refusal(error)
+
+    async def on_compose(self, compose: Compose) -> ComposeAnswer:
+        """Answers at once; a report is a row when this returns."""
+        try:
+            match compose:
+                case ReportAsked():
+                    return await reporting.form(self._parts, compose)
+                case ReportSent():
+                    return await reporting.sent(self._parts, compose)
+                case Search():
+                    return await reporting.search(self._parts, compose)
+        except IRBotError as error:
+            _log_refusal(error)
+            words = explain(error)
+            return TextAnswer(f"{words.what} {words.next_step}".strip())
 
     async def on_reading(self, reading: Reading) -> None:
         """See `bot.handler.Handler`. Doing it twice is the same as once, so it needs no request of its own."""

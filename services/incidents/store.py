@@ -91,6 +91,17 @@ async def all_open(connection: AsyncConnection, limit: int) -> tuple[tuple[Incid
     return tuple(_incident(row) for row in rows), int(total or 0)
 
 
+async def search(connection: AsyncConnection, sought: str, number: int | None, limit: int) -> tuple[Incident, ...]:
+    """Incidents, open or closed, of this number or whose account is called so; newest first. No words: the newest."""
+    columns = tables.incidents.c
+    fits = [columns.subject[name].as_string().icontains(sought, autoescape=True) for name in ("name", "upn") if sought]
+    if number is not None:
+        fits.append(columns.number == number)
+    query = sa.select(tables.incidents).order_by(columns.number.desc()).limit(limit)
+    rows = await connection.execute(query.where(sa.or_(*fits)) if fits else query)
+    return tuple(_incident(row) for row in rows)
+
+
 async def by_number(connection: AsyncConnection, number: int) -> Incident | None:
     """The incident with this number, open or closed."""
     row = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -99,6 +100,9 @@ class Triggers:
                 if not await self._polls.renew(source.value, self._now()):
                     return  # another process has taken over
                 await self._gather(seen)
+        except asyncio.CancelledError:  # IRBot is told to stop: whoever comes next need not wait for the lease
+            await self._polls.finish(source.value, began, began, watermark=None)
+            raise
         except IRBotError as error:
             problem = explain(error).what
             log.warning("could not ask for %s signs: %s", source.value, error.code)

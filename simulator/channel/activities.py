@@ -179,6 +179,34 @@ def file_answer(place: Place, sender: Speaker, value: Json, *, reply_to_id: str,
     return activity
 
 
+def compose_extension(place: Place, sender: Speaker, kind: str, value: Json, *, at: datetime) -> Json:
+    """An invoke of a message extension: `fetchTask`, `submitAction` or `query`."""
+    activity = _envelope("invoke", place, sender, event_id(), at)
+    activity |= {"name": f"composeExtension/{kind}", "value": value}
+    activity["channelData"]["source"] = {"name": "compose" if kind == "query" else "message"}
+    return activity
+
+
+def message_payload(sender: Speaker, content: str, message_id: str, *, at: datetime) -> Json:
+    """A message as it goes along with an action that is used on it."""
+    return {
+        "id": message_id,
+        "replyToId": None,
+        "createdDateTime": stamp(at),
+        "importance": "normal",
+        "locale": "en-gb",
+        "body": {"contentType": "html", "content": content},
+        "from": {
+            "device": None,
+            "conversation": None,
+            "user": {"userIdentityType": "aadUser", "id": sender.object_id, "displayName": sender.name},
+        },
+        "reactions": [],
+        "mentions": [],
+        "attachments": [],
+    }
+
+
 def read_receipt(place: Place, sender: Speaker, last_read: str, *, at: datetime) -> Json:
     """The person has read the chat up to this message; Teams tells bots whose app has asked for it."""
     activity = _envelope("event", place, sender, event_id(), at)

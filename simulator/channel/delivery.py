@@ -14,7 +14,9 @@ from typing import Any
 import aiohttp
 
 from simulator.channel.activities import event_id, stamp
+from simulator.channel.conversations import ADAPTIVE_CARD
 from simulator.channel.signing import ChannelSigner, Forgery
+from simulator.channel.wire import faults_of_card
 
 Json = dict[str, Any]
 # Teams gives up after 15 seconds and delivers the activity again.
@@ -43,11 +45,37 @@ class BotAnswer:
             return f"HTTP {self.status} to an invoke"
         if not isinstance(self.body, dict) or not self.body:
             return "empty or non-JSON body to an invoke"
+        if str(self.activity.get("name")).startswith("composeExtension/"):
+            return _fault_of_extension(str(self.activity["name"]), self.body)
         if self.activity.get("name") != "adaptiveCard/action":
             return ""
         if not isinstance(self.body.get("statusCode"), int) or not isinstance(self.body.get("type"), str):
             return "invoke body without statusCode and type"
         return "" if self.body.get("value") is not None else "invoke body without value"
+
+
+def _fault_of_extension(name: str, body: Json) -> str:
+    """Why Teams would show "something went wrong" for an answer to a message extension."""
+    window, listing = body.get("task"), body.get("composeExtension")
+    if name.endswith(("/fetchTask", "/submitAction")):
+        if not isinstance(window, dict) or window.get("type") not in {"continue", "message"}:
+            return "no task with a form or a message"
+        value = window.get("value")
+        if window["type"] == "message":
+            return "" if isinstance(value, str) and value else "a task's message without words"
+        card = value.get("card") if isinstance(value, dict) else None
+        if not isinstance(card, dict) or card.get("contentType") != ADAPTIVE_CARD:
+            return "a task without a card"
+        return "; ".join(faults_of_card(card.get("content")))
+    if not isinstance(listing, dict) or listing.get("type") not in {"result", "message"}:
+        return "no composeExtension with a result or a message"
+    if listing["type"] == "message":
+        return "" if isinstance(listing.get("text"), str) and listing["text"] else "a message without words"
+    faults = []
+    for each in listing.get("attachments") or []:
+        faults += faults_of_card(each.get("content"))
+        faults += [] if isinstance(each.get("preview"), dict) else ["an attachment without a preview"]
+    return "; ".join(faults)
 
 
 @dataclass(frozen=True)

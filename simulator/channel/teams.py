@@ -243,6 +243,33 @@ class Teams:
         if isinstance(body, dict) and body.get("type") == _CARD_ANSWER and isinstance(body.get("value"), dict):
             self.conversations.show(post, object_id, body["value"])
 
+    async def use_action(
+        self,
+        kind: str,
+        *,
+        by: str,
+        command: str = "report-message",
+        on: Json | None = None,
+        where: str | None = None,
+        **more: Any,
+    ) -> BotAnswer:
+        """A person uses the app's message extension: `fetchTask` and `submitAction` on a message, or `query`.
+
+        The conversation is that of the message (`where`), in which the bot need not be.
+        """
+        record = self.conversations.get(where) if where else None
+        place = self.place(record or self.personal(by))
+        value = {"commandId": command, "context": {"theme": "default"}, **more}
+        if on is not None:
+            value |= {"commandContext": "message", "messagePayload": on}
+        at = self.world.clock.now()
+        return await self.delivery.send(activities.compose_extension(place, self.speaker(by), kind, value, at=at))
+
+    def message_of(self, who: str, content: str, *, message_id: str = "1700000000001") -> Json:
+        """A message that a person wrote to others, as Teams hands it to an app whose action is used on it."""
+        user = self.person(who)
+        return activities.message_payload(self.speaker(user.id), content, message_id, at=self.world.clock.now())
+
     async def read(self, who: str) -> BotAnswer | None:
         """A person looks into their chat with the bot, and Teams sends the receipt; None where nothing is there."""
         record = self.personal(who)

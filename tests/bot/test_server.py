@@ -73,7 +73,7 @@ async def test_an_error_behind_a_click_is_a_short_text_with_a_reference(bench: B
     assert "secret detail" not in str(body)
 
 
-@pytest.mark.parametrize("name", ["task/fetch", "composeExtension/query", "signin/verifyState", None])
+@pytest.mark.parametrize("name", ["task/fetch", "tab/fetch", "signin/verifyState", None])
 async def test_other_invokes_are_answered_with_not_supported(bench: Bench, name: str | None) -> None:
     status, body = await bench.post(bench.channel.click(name=name))
     assert status == 200

@@ -34,7 +34,7 @@ from tools.gallery.incident_samples import APPROVALS, INCIDENTS, PLANS
 from tools.gallery.partner_samples import PARTNERS
 from tools.gallery.phase_samples import CLOSINGS, LISTS_OF_TASKS, PHASES, TASKS
 from tools.gallery.recover_samples import ALARMS, GATES, PASSES, WATCHES
-from tools.gallery.trigger_samples import TRIGGERS
+from tools.gallery.trigger_samples import FORMS, FOUND, TRIGGERS
 from tools.gallery.verdict_samples import VERDICTS
 
 
@@ -175,6 +175,8 @@ def _samples() -> tuple[Sample, ...]:
         *(Sample("access_pass_card", n, partial(cards.access_pass_card, v)) for n, v in PASSES.items()),
         *(Sample("watch_card", n, partial(cards.watch_card, v)) for n, v in WATCHES.items()),
         *(Sample("alarm_card", n, partial(cards.alarm_card, v)) for n, v in ALARMS.items()),
+        *(Sample("report_form_card", n, partial(cards.report_form_card, v)) for n, v in FORMS.items()),
+        *(Sample("found_card", n, partial(cards.found_card, v)) for n, v in FOUND.items()),
         *(Sample("trigger_card", n, partial(cards.trigger_card, v)) for n, v in TRIGGERS.items()),
         *(Sample("plan_card", n, partial(cards.plan_card, v)) for n, v in PLANS.items()),
         *(Sample("verdict_card", n, partial(cards.verdict_card, v)) for n, v in VERDICTS.items()),

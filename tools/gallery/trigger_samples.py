@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from cards.trigger_views import SignLine, TriggerView
-from cards.views import ButtonStyle
+from cards.trigger_views import FoundView, ReportFormView, SignLine, TriggerView
+from cards.views import ButtonStyle, IncidentLine
 from tools.gallery.cast import HOSTILE, LARGE_PERSON, LONG, MEGAN, OPENED, A, N, W, button
 
 _OPEN = button("Open an incident", "trigger.open", ButtonStyle.POSITIVE)
@@ -25,6 +25,7 @@ _RISK = TriggerView(
     open_button=_OPEN,
     dismiss_button=_DISMISS,
     reason_input="reason",
+    hint="Microsoft goes on counting the account as risky until somebody dismisses the risk in Entra.",
 )
 TRIGGERS = {
     "smallest": TriggerView("Contain svc?", "High risk, seen by Microsoft", W, "Open an incident."),
@@ -37,6 +38,7 @@ TRIGGERS = {
         rule_note="The rule risk:high approved the lock, as an administrator set it.",
         open_button=None,
         dismiss_button=None,
+        hint="",
     ),
     "dismissed": replace(
         _RISK,
@@ -45,6 +47,7 @@ TRIGGERS = {
         next_step="Nothing. Alex Wilber looked at it: She is at the fair in Lagos, I called her.",
         open_button=None,
         dismiss_button=None,
+        hint="",
     ),
     "report": TriggerView(
         title="Contain Megan Bowen?",
@@ -80,4 +83,15 @@ TRIGGERS = {
         rule_note=HOSTILE[2],
         notice=HOSTILE[3],
     ),
+}
+FORMS = {
+    "smallest": ReportFormView("", checked=False, excerpt="", kind_input="kind", note_input="note"),
+    "megan": ReportFormView("Megan Bowen (megan@contoso.com)", True, "Please look at the invoice", "kind", "note"),
+    "largest": ReportFormView(LONG * 4, checked=True, excerpt=LONG * 4, kind_input="kind", note_input="note"),
+    "hostile": ReportFormView(HOSTILE[0], checked=False, excerpt=HOSTILE[2], kind_input="kind", note_input="note"),
+}
+FOUND = {
+    "smallest": FoundView(IncidentLine("IR-0007", "Megan Bowen", "Lock", "Press Lock account.", OPENED, "12 min", A)),
+    "largest": FoundView(IncidentLine("IR-0007", LONG * 4, "Closed", LONG * 4, OPENED, "12 min", N)),
+    "hostile": FoundView(IncidentLine("IR-0007", HOSTILE[0], "Lock", HOSTILE[1], OPENED, "12 min", N)),
 }
