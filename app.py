@@ -272,6 +272,10 @@ class Application:
             await connection.execute(sa.text("SELECT 1"))
         return self.parts.durable.holds_lease()
 
+    async def notes(self) -> Mapping[str, str]:
+        """What an operator should know though the process is well."""
+        return {} if self.parts is None else await self.parts.triggers.notes()
+
     async def on_message(self, message: Message) -> None:
         """See `bot.handler.Handler`."""
         await self._open_turns().on_message(message)
@@ -362,7 +366,9 @@ def build(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now
     app = web.Application()
     app[APPLICATION] = application
     app.cleanup_ctx.append(application.life)
-    bot.server.install(app, settings, application, application.messenger, {"work": application.ready})
+    bot.server.install(
+        app, settings, application, application.messenger, {"work": application.ready}, notes=application.notes
+    )
     return app
 
 

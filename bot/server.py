@@ -37,6 +37,7 @@ from services.settings import Settings
 logger = logging.getLogger(__name__)
 
 ReadyCheck = Callable[[], Awaitable[bool]]
+Notes = Callable[[], Awaitable[Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def build_bot_routes(
     ready_checks: Mapping[str, ReadyCheck],
     *,
     patience: Patience = Patience(),
+    notes: Notes | None = None,
 ) -> tuple[list[web.RouteDef], Callable[[web.Application], AsyncIterator[None]]]:
     """The routes, and the clean-up context that belongs to them."""
     keys = ChannelKeys(settings.bot_openid_url, settings.ca_file)
@@ -135,7 +137,9 @@ def build_bot_routes(
         for name, check in ready_checks.items():
             checks[name] = await _passes(name, check, patience.ready_seconds)
         ready = all(checks.values())
-        return web.json_response({"ready": ready, "checks": checks}, status=200 if ready else 503)
+        # What does not work as wanted and would not work better elsewhere: it takes no replica out of service.
+        said = dict(await notes()) if notes is not None and ready else {}
+        return web.json_response({"ready": ready, "checks": checks, "notes": said}, status=200 if ready else 503)
 
     async def life(_app: web.Application) -> AsyncIterator[None]:
         bot.background.start(bot.keys.warm(), "channel keys at the start")
@@ -158,9 +162,10 @@ def install(
     ready_checks: Mapping[str, ReadyCheck],
     *,
     patience: Patience = Patience(),
+    notes: Notes | None = None,
 ) -> None:
     """Puts the bot into an aiohttp application. The messenger is shared, because so are its pace and connections."""
-    routes, life = build_bot_routes(settings, handler, messenger, ready_checks, patience=patience)
+    routes, life = build_bot_routes(settings, handler, messenger, ready_checks, patience=patience, notes=notes)
     app.add_routes(routes)
     app.cleanup_ctx.append(life)
 
