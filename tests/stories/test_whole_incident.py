@@ -64,7 +64,8 @@ async def test_an_incident_from_its_beginning_to_its_end_and_back() -> None:
         await bench.click(
             "Close all the same", by="alex", where="thread", inputs={"reason": "The rest is in our yearly plan."}
         )
-        card = await bench.until_card("The rest is in our yearly plan.", by="adele", where="thread")
+        card = await bench.until_card("Closed by Alex Wilber", by="adele", where="thread", timeout=_PATIENCE)
+        assert card.has("The rest is in our yearly plan.")
         assert card.has("What we learnt")
         await bench.until_card("This incident is closed.", by="alex", where="thread")
         await bench.say("tasks IR-0001", by="alex", where="thread")
