@@ -80,6 +80,13 @@ class Messenger:
         activity.text_format = "plain"
         return await self._post(where, activity)
 
+    async def show_typing(self, where: Conversation) -> None:
+        """Shows for a few seconds that the bot is busy; it counts as a call like any other."""
+        activity = self._activity(self._checked(where))
+        activity.type = "typing"
+        client = self.connectors.client(where.service_url)
+        await client.conversations.send_to_conversation(where.id, activity)
+
     async def offer_file(
         self, where: Conversation, name: str, size: int, description: str, context: Mapping[str, str]
     ) -> str:

@@ -81,6 +81,7 @@ from dialogs.turn import (
     Search,
     TextAnswer,
 )
+from dialogs.typing import typing
 from dialogs.verbs import Verb
 from services import approvals, logs
 from services import tasks as by_hand
@@ -385,7 +386,8 @@ class Turns:
         kept: Mapping[str, Any] = {}
         state = RequestState.DONE
         try:
-            card, kept = await self._run(parse(message.text, message.mentions), message, request)
+            async with typing(self._parts.channel, message.conversation):
+                card, kept = await self._run(parse(message.text, message.mentions), message, request)
         except IRBotError as error:
             _log_refusal(error)
             card, state = _problem(error, request.correlation_id), RequestState.REFUSED

@@ -88,6 +88,10 @@ class Channel(Protocol):
         """Posts plain text (escaped by the caller's rules; no markup) and returns its activity id."""
         ...
 
+    async def show_typing(self, where: Conversation) -> None:
+        """Shows for a few seconds that the bot is busy."""
+        ...
+
     async def offer_file(
         self, where: Conversation, name: str, size: int, description: str, context: Mapping[str, str]
     ) -> str:

@@ -57,6 +57,9 @@ class FakeChannel:
     async def post_text(self, where: Conversation, text: str) -> str:
         raise NotImplementedError
 
+    async def show_typing(self, where: Conversation) -> None:
+        return None
+
     async def open_personal(self, object_id: str, service_url: str, tenant_id: str) -> Conversation:
         self._trouble()
         self.opened.append(object_id)
