@@ -33,7 +33,6 @@ class PostKind(StrEnum):
     CLOSING = "closing"
     GATE = "gate"
     HEADLINE = "headline"
-    HOME = "home"
     PARTNERS = "partners"
     PHASE = "phase"
     REPLY = "reply"

@@ -142,6 +142,15 @@ async def test_text_is_plain(messenger: Messenger, channel: ChannelDouble) -> No
         await messenger.post_text(_thread(channel), " \n")
 
 
+async def test_the_mark_that_the_bot_is_busy_is_a_call_like_any_other(
+    messenger: Messenger, channel: ChannelDouble
+) -> None:
+    calls = messenger.connectors.pace.calls
+    await messenger.show_typing(_thread(channel))
+    assert channel.sent[0].body["type"] == "typing"
+    assert messenger.connectors.pace.calls == calls + 1
+
+
 @pytest.mark.parametrize("teams_id", [None, "29:alex"])
 async def test_a_personal_chat_is_opened(messenger: Messenger, channel: ChannelDouble, teams_id: str | None) -> None:
     channel.replies = [answering(201, {"id": "a:chat"})]
