@@ -38,6 +38,7 @@ _STATES: Mapping[BlastState, tuple[str, Tone, str]] = {
     ),
 }
 _PAUSES: Mapping[str, str] = {
+    PauseReason.BRAKE: "An administrator stopped all work. It goes on when they write “resume”.",
     PauseReason.CANARY: "The first ones have it. Look how it went, then go on with the others.",
     PauseReason.CHANGED: "What would be sent is not what was approved. Cancel it and draw it up anew.",
     PauseReason.FAILURES: "Too many could not be reached. Look at the reasons before you go on.",

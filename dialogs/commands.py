@@ -112,6 +112,18 @@ class Educate:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """Stop everything that has an effect."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Let the work go on after a stop."""
+
+
+@dataclass(frozen=True)
 class WhoAmI:
     """Show my roles, and why."""
 
@@ -129,7 +141,21 @@ class Unknown:
     nearest: str | None
 
 
-Command = Compromise | Status | Report | Tasks | Close | Reopen | Incidents | WhoAmI | Educate | Help | Unknown
+Command = (
+    Compromise
+    | Status
+    | Report
+    | Tasks
+    | Close
+    | Reopen
+    | Incidents
+    | Stop
+    | Resume
+    | WhoAmI
+    | Educate
+    | Help
+    | Unknown
+)
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow(
@@ -190,6 +216,20 @@ COMMANDS: tuple[CommandRow, ...] = (
         where=WITH_WITNESSES,
         permission="blast:send",
         aliases=("teach", "lesson"),
+    ),
+    CommandRow(
+        name="stop",
+        usage="stop [reason]",
+        summary="Stop everything that changes or sends something, at once.",
+        where=EVERYWHERE,
+        permission="work:stop",
+    ),
+    CommandRow(
+        name="resume",
+        usage="resume",
+        summary="Let the work go on after a stop.",
+        where=EVERYWHERE,
+        permission="work:stop",
     ),
     CommandRow(
         name="whoami",
@@ -286,6 +326,11 @@ def _read_bare(command: Command) -> Callable[[CommandRow, str, Sequence[Mention]
     return read
 
 
+def _read_stop(_row: CommandRow, rest: str, _mentions: Sequence[Mention]) -> Command:
+    """Whoever wants a stop gets it, whatever the reason looks like."""
+    return Stop(rest.strip())
+
+
 def _read_help(_row: CommandRow, _rest: str, _mentions: Sequence[Mention]) -> Command:
     """Whoever asks for help gets it, whatever else the line says."""
     return Help()
@@ -300,6 +345,8 @@ _READERS: dict[str, Callable[[CommandRow, str, Sequence[Mention]], Command]] = {
     "reopen": _read_about(Reopen),
     "incidents": _read_bare(Incidents()),
     "educate": _read_bare(Educate()),
+    "stop": _read_stop,
+    "resume": _read_bare(Resume()),
     "whoami": _read_bare(WhoAmI()),
     "help": _read_help,
 }
@@ -312,6 +359,8 @@ _NAMES: dict[type, str] = {
     Reopen: "reopen",
     Incidents: "incidents",
     Educate: "educate",
+    Stop: "stop",
+    Resume: "resume",
     WhoAmI: "whoami",
     Help: "help",
 }

@@ -22,7 +22,7 @@ from dialogs.headline_buttons import decision_buttons, headline_buttons
 from dialogs.next_step import lock_of, next_of
 from dialogs.parts import Parts
 from dialogs.verbs import Verb
-from services import approvals
+from services import approvals, brake
 from services.approvals import Approval, ApprovalState, PlanKind
 from services.incidents.model import Incident, IncidentState, Subject
 from services.microsoft365.accounts import Account
@@ -69,6 +69,10 @@ async def incident_view(
     buttons, more = await headline_buttons(parts, facts, viewer) if live else ((), ())
     lock, lock_tone = lock_of(facts)
     next_step, tone = next_of(facts)
+    if notice is None and incident.state is IncidentState.OPEN:
+        async with parts.database.read() as connection:
+            stop = await brake.current(connection)
+        notice = None if stop is None else f"All work is stopped by {stop.by.name}."
     refresh_for: tuple[str, ...] = ()
     if live and waiting is not None:
         refresh_for = await parts.people.teams_ids(_concerned(facts))

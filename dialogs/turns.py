@@ -27,6 +27,7 @@ from cards.views import ProblemView
 from dialogs import (  # the dialogs' own names
     approve,
     blasts,
+    brake,
     close,
     educate,
     evict,
@@ -56,7 +57,9 @@ from dialogs.commands import (
     Incidents,
     Reopen,
     Report,
+    Resume,
     Status,
+    Stop,
     Tasks,
     Unknown,
     WhoAmI,
@@ -412,6 +415,8 @@ class Turns:
                 return await close.reopen(parts, message, command), {}
             case Incidents():
                 return await help.incidents(parts, message), {}
+            case Stop() | Resume():
+                return await brake.command(parts, message, command), {}
             case WhoAmI():
                 return await help.whoami(parts, message), {}
             case Educate():

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services import brake
 from services.channel import Actor, Conversation, ConversationKind
 from services.database import Database
 from services.errors import IRBotError, NotAllowed
@@ -56,6 +57,9 @@ EVERYBODY = frozenset({Permission.SELF_READ})
 
 # What is never done from a private talk: others must see it happen.
 ONLY_IN_CHANNELS = frozenset({Permission.INCIDENT_OPEN, Permission.ACCOUNT_CONTAIN, Permission.BLAST_SEND})
+
+# What leads to effects: refused to everybody while an administrator has stopped the work.
+WITH_EFFECTS = frozenset({Permission.ACCOUNT_CONTAIN, Permission.APPROVAL_DECIDE, Permission.BLAST_SEND})
 
 _WORDS: Mapping[Role, str] = {
     Role.RESPONDER: "Open incidents, and ask for and confirm steps.",
@@ -121,6 +125,7 @@ class Access:
         """
         async with self._database.read() as connection:
             subjects = await store.open_subjects(connection)
+            stop = await brake.current(connection) if permission in WITH_EFFECTS else None
         if permission not in EVERYBODY and actor.object_id in subjects:
             raise NotAllowed(reason="subject-of-incident", permission=permission.value)
         if permission in ONLY_IN_CHANNELS and where is not None and where.kind is not ConversationKind.CHANNEL:
@@ -134,6 +139,8 @@ class Access:
         if permission not in standing.permissions:
             needed = [role.value for role in Role if permission in POLICY[role]]
             raise NotAllowed(reason="no-role", permission=permission.value, needed=needed)
+        if stop is not None:
+            raise NotAllowed(reason="stopped", by=stop.by.name)
         return standing
 
     async def approvers(self, without: frozenset[str]) -> tuple[tuple[Account, ...], bool]:

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services import brake
 from services.access import Access, Permission
 from services.channel import Actor, Conversation
 from services.database import Database, tables
@@ -243,6 +244,8 @@ class Approvals:
             incident = await store.get(connection, incident_id, lock=True)
             if incident.state is not IncidentState.OPEN:
                 raise Conflict(reason="incident-closed")
+            if await brake.current(connection) is not None:
+                raise Conflict(reason="stopped")
             newest = await newest_of(connection, incident_id)
             if newest is not None and newest.requester.object_id == rule.object_id:
                 return newest  # a process died right after this
@@ -361,6 +364,15 @@ async def _in_state(connection: AsyncConnection, incident_id: str, state: Approv
     )
     row = (await connection.execute(query)).one_or_none()
     return _approval(row) if row else None
+
+
+async def cancel_waiting(connection: AsyncConnection, by: Actor, now: datetime) -> int:
+    """Takes back every question that waits, in the caller's transaction; returns how many."""
+    taken = 0
+    for approval_id in await ids_in_state(connection, ApprovalState.WAITING):
+        approval = await get(connection, approval_id)
+        taken += await _move(connection, approval, ApprovalState.CANCELLED, AuditTag.APPROVAL_CANCELLED, by, now)
+    return taken
 
 
 async def at_work(connection: AsyncConnection, incident_id: str) -> bool:

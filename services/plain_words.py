@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.errors import (
     Ambiguous,
@@ -49,6 +49,8 @@ def explain(error: IRBotError) -> Explanation:
     reasons = _REASONS.get(type(error))
     if reasons is not None:
         found = reasons.get(str(error.data.get("reason")))
+        if found is not None and error.data.get("reason") == "stopped" and error.data.get("by"):
+            return replace(found, what=f"All work was stopped by {_quoted(error.data['by'])}.")
         if found is not None:
             return found
     for each in type(error).__mro__:
@@ -264,6 +266,9 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
         "Could not check your role",
         "IRBot could not look up your roles, so it did nothing.",
         "Try again in a minute.",
+    ),
+    "stopped": Explanation(
+        "Stopped", "An administrator stopped all work.", "Wait until an administrator writes “resume”."
     ),
     "subject-of-incident": Explanation(
         "Not from this account",
@@ -491,6 +496,10 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "No access pass",
         "This organisation does not allow Temporary Access Passes for this person.",
         "Ask an Entra administrator to switch them on, or set a new password by hand.",
+    ),
+    "not-stopped": Explanation("Nothing is stopped", "Work goes on as it is.", "There is nothing to do."),
+    "stopped": Explanation(
+        "Stopped", "An administrator stopped all work.", "Wait until an administrator writes “resume”."
     ),
     "work-stopped": Explanation(
         "Stopped", "An administrator stopped this work.", "Plan this step again to do what is left."

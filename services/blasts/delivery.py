@@ -190,7 +190,7 @@ class Delivery:
         except NotAllowed as error:
             if error.data.get("reason") == "role-check-failed":
                 raise UpstreamDown(service="graph", reason="role-check-failed") from error
-            return PauseReason.STOPPED
+            return PauseReason.BRAKE if error.data.get("reason") == "stopped" else PauseReason.STOPPED
         return PauseReason.CHANGED if blast.decided_by is None else None
 
     async def pause(

@@ -100,6 +100,7 @@ class UnknownPolicy(StrEnum):
 class PauseReason(StrEnum):
     """Why a blast waits for a person."""
 
+    BRAKE = "brake"  # all work was stopped; goes on with it
     CANARY = "canary"
     CHANGED = "changed"
     FAILURES = "failures"

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services import brake
 from services.bulk.model import Entry, Halt, Item, ItemState, Job, JobState, Result, Switches
 from services.database import Database, tables
 from services.database.bulk_tables import bulk_items, bulk_jobs
@@ -202,6 +203,8 @@ class Rows:
         async with self._database.write() as connection:
             await _record(connection, job_id, owner, results)
             halt = Halt(await connection.scalar(sa.select(bulk_jobs.c.halt).where(bulk_jobs.c.id == job_id)) or "")
+            if halt is Halt.NONE and await brake.current(connection) is not None:
+                halt = Halt.PAUSED
             if want <= 0 or halt is not Halt.NONE:
                 return (), halt
             query = (

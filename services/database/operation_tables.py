@@ -23,3 +23,15 @@ report_offers = sa.Table(
     sa.Column("finished_at", UtcTime),
     sa.Index("ix_report_offers_state", "state"),
 )
+
+stops = sa.Table(
+    "stops",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("by", sa.JSON, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("ended_by", sa.JSON),
+    sa.Column("ended_at", UtcTime),
+    sa.Index("ix_stops_ended_at", "ended_at"),
+)

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services import brake
 from services.database import Database, insert_once, mail_tables
 from services.mailing.mail import Mail, MailState, Sent
 
@@ -102,6 +103,8 @@ class Outbox:
     async def claim(self, sender_id: str, now: datetime, limit: int) -> tuple[Claimed, ...]:
         """Takes the next mails for sending, as many as the mailbox may send now."""
         async with self._database.write() as connection:
+            if await brake.current(connection) is not None:
+                return ()
             await insert_once(connection, _SENDERS, id=sender_id, not_before=now)
             held = sa.select(_SENDERS.c.not_before).where(_SENDERS.c.id == sender_id).with_for_update()
             if (await connection.execute(held)).scalar_one() > now:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 import httpx
 import sqlalchemy as sa
 
+from services import brake
 from services.database import Database, mail_tables
 from services.durable import Durable
 from services.microsoft365.trust import trusted_authorities
@@ -67,6 +68,8 @@ class Webhooks:
     async def _due(self) -> tuple[Notice, ...]:
         wanted = (_NOTICES.c.webhook == WebhookState.WANTED.value) & (_NOTICES.c.not_before <= self._now())
         async with self._database.read() as connection:
+            if await brake.current(connection) is not None:
+                return ()
             rows = await connection.execute(
                 sa.select(_NOTICES).where(wanted).order_by(_NOTICES.c.sent_at).limit(_AT_ONCE)
             )

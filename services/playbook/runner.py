@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services import approvals
+from services import approvals, brake
 from services.access import Access, Permission
 from services.approvals import Approval, ApprovalState, PlanKind, RuleBook
 from services.channel import Actor
@@ -126,7 +126,11 @@ class Runner:
         async with self._database.read() as connection:
             approval = await approvals.get(connection, approval_id)
             incident = await store.get(connection, approval.incident_id)
+            stop = await brake.current(connection)
         if approval.state is not ApprovalState.APPROVED:
+            return
+        if stop is not None:
+            await self._void(approval, _stopped_words(stop))
             return
         (subject, account), denial = await together(
             recognise(self._m365, self._settings, approval.target_id), self._denial(approval, incident)
@@ -329,6 +333,12 @@ class Runner:
             if await self._shows(ctx, work, change, patience):
                 await self._ledger.mark(run, change, EffectState.SHOWN, self._now())
                 return None
+        async with self._database.read() as connection:
+            stop = await brake.current(connection)
+        if stop is not None:
+            if effect is None or effect.state is EffectState.FAILED or again:  # else it may have been made
+                await self._ledger.mark(run, change, EffectState.FAILED, self._now(), {"reason": "stopped"})
+            return Outcome(State.REFUSED, _stopped_words(stop))
         if not self._durable.holds_lease():
             raise Conflict(reason="lease-lost")
         try:
@@ -504,6 +514,10 @@ class Runner:
     async def _effects(self, run: Run) -> tuple[Effect, ...]:
         async with self._database.read() as connection:
             return await effects_of(connection, run.id)
+
+
+def _stopped_words(stop: brake.Stop) -> str:
+    return f"All work was stopped by {stop.by.name}."
 
 
 def _refused_words(changes: Sequence[Change], refused: Mapping[str, Outcome], missing: Sequence[str] = ()) -> Outcome:

@@ -18,9 +18,11 @@ from dialogs.commands import (
     Help,
     Incidents,
     Report,
+    Resume,
     Sought,
     SoughtBy,
     Status,
+    Stop,
     Unknown,
     WhoAmI,
     incident_number,
@@ -201,6 +203,9 @@ def test_extra_words_are_named() -> None:
         ("status IR-12345", Status("IR-12345")),
         ("report", Report()),
         ("Report #7", Report("IR-0007")),
+        ("stop", Stop()),
+        ("Stop wrong account, all of it!", Stop("wrong account, all of it!")),
+        ("resume", Resume()),
         ("report IR-0007.", Report("IR-0007")),
     ],
 )
@@ -237,7 +242,8 @@ def test_the_table_is_whole() -> None:
     words = [word for row in COMMANDS for word in (row.name, *row.aliases)]
     assert len(words) == len(set(words))
     assert {row.name for row in COMMANDS} == {
-        *("compromise", "status", "report", "tasks", "close", "reopen", "incidents", "educate", "whoami", "help")
+        *("compromise", "status", "report", "tasks", "close", "reopen", "incidents", "educate", "whoami", "help"),
+        *("stop", "resume"),
     }
     for row in COMMANDS:
         assert row.usage.split()[0] == row.name

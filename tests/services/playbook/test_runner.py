@@ -7,6 +7,7 @@ from typing import NoReturn
 import pytest
 import sqlalchemy as sa
 
+from services import brake
 from services.approvals import ApprovalState, PlanKind, plans_to_json
 from services.database import Database, tables
 from services.errors import (
@@ -27,7 +28,7 @@ from services.errors import (
 from services.microsoft365.accounts import DirectoryRole, Roles
 from services.playbook.ledger import EffectState, RunKind
 from services.playbook.step import Change, Outcome, Plan, State
-from tests.services.fakes import APPROVERS, RESPONDERS, account, settings
+from tests.services.fakes import APPROVERS, RESPONDERS, account, actor, settings
 from tests.services.playbook.bench import Killed, RunnerBench, Things
 
 GLOBAL_ADMINISTRATOR = Roles((DirectoryRole("62e90394", "Global Administrator", "/", None),), (), None, False)
@@ -64,6 +65,37 @@ async def test_the_lock_is_done_read_back_and_written_down(database: Database) -
         of_item = [event for event, about in events if about == item]
         assert of_item == ["effect:attempted", "effect:succeeded"]
     assert (await bench.incident()).plan["kind"] == PlanKind.NONE
+
+
+async def test_stopped_before_the_execution_nothing_is_done_and_the_approval_is_void(database: Database) -> None:
+    bench = await RunnerBench.start(database)
+    await bench.propose()
+    approval = await bench.approved()
+    async with database.write() as connection:
+        await brake.put_on(connection, actor("zoe"), "", bench.clock())
+    await bench.runner.execute(approval.id)
+    ended = await bench.now(approval)
+    assert ended.state is ApprovalState.VOID
+    assert actor("zoe").name in (ended.reason or "")
+    assert bench.m365.directory.called("block_sign_in") == 0
+
+
+async def test_stopped_in_the_middle_no_further_effect_is_made(database: Database) -> None:
+    bench = await RunnerBench.start(database)
+    directory = bench.m365.directory
+    block = directory.block_sign_in
+
+    async def and_stop(*values: object, **options: object) -> None:
+        await block(*values, **options)  # type: ignore[arg-type]
+        async with database.write() as connection:
+            await brake.put_on(connection, actor("zoe"), "", bench.clock())
+
+    directory.block_sign_in = and_stop  # type: ignore[method-assign]
+    await bench.locked()
+    assert (directory.called("revoke_sessions"), directory.called("set_password")) == (0, 0)
+    states = await bench.states()
+    assert states["block-sign-in"] is State.DONE
+    assert states["revoke-sessions"] is states["scramble-password"] is State.REFUSED
 
 
 async def test_executing_twice_does_nothing_twice(database: Database) -> None:

@@ -29,3 +29,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_report_offers")),
     )
     op.create_index("ix_report_offers_state", "report_offers", ["state"])
+    op.create_table(
+        "stops",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("by", sa.JSON(), nullable=False),
+        sa.Column("at", sa.String(length=27), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("ended_by", sa.JSON(), nullable=True),
+        sa.Column("ended_at", sa.String(length=27), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stops")),
+    )
+    op.create_index("ix_stops_ended_at", "stops", ["ended_at"])
