@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cards import notice_card, plan_card
 from cards.views import Button, ButtonStyle, NoticeView, PlanCardView, PlanGroup, PlanItem, Tone
+from dialogs.facts import PRECAUTIONS
 from dialogs.lock import headline
 from dialogs.parts import Parts
 from dialogs.render import RULES, person_of_subject, subject_warnings, undo_words
@@ -22,8 +23,6 @@ from services.posts import PostKind
 
 # What ends every eviction: sessions that began meanwhile must not outlive it.
 LAST_STEP = "revoke-sessions"
-# What is proposed for nearly every account, so that it is no sign of an intruder.
-PRECAUTIONS = frozenset({"clear-recovery-details", "preserve-mail", "switch-off-mail-protocols"})
 
 
 async def review(parts: Parts, click: Click) -> Answer:

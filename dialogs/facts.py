@@ -15,8 +15,9 @@ from services.incidents.links import linked_to
 from services.incidents.model import Incident, Phase
 from services.incidents.progress import Progress, progress_of
 from services.incidents.still_open import GIVE_BACK
+from services.playbook import STEPS
 from services.playbook.ledger import Found, Run, findings_of, runs_of
-from services.playbook.step import Plan, State
+from services.playbook.step import Plan, Risk, Severity, State
 from services.posts import unreached
 
 PHASE_TITLES: Mapping[Phase, str] = {
@@ -26,6 +27,9 @@ PHASE_TITLES: Mapping[Phase, str] = {
 }
 LOCKED = frozenset({State.DONE, State.ALREADY_SO})
 BLOCK = "block-sign-in"
+# What is proposed for nearly every account, so that it is no sign of an intruder.
+PRECAUTIONS = frozenset({"clear-recovery-details", "preserve-mail", "switch-off-mail-protocols"})
+_METHODS = "remove-sign-in-methods"
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,29 @@ def given_back(facts: Facts) -> bool:
 
 def to_evict(incident: Incident) -> bool:
     return has_changes(plans_from_json(incident.eviction.get("steps", {})))
+
+
+def only_precautions(facts: Facts) -> bool:
+    """Whether nothing suspicious was found, and all that is proposed is proposed for nearly every account.
+
+    A sign-in method counts as one of those only where it is known to be older than the time that was looked at.
+    """
+    if any(found.resolved_at is None and found.finding.severity is not Severity.NOTE for found in facts.findings):
+        return False
+    plans = plans_from_json(facts.incident.eviction.get("steps", {}))
+    return all(
+        step_id in PRECAUTIONS or (step_id == _METHODS and change.data.get("fresh") is False)
+        for step_id, plan in plans.items()
+        for change in plan.changes
+    )
+
+
+def all_checked(facts: Facts) -> bool:
+    """Whether every check of the investigation was made whole, and everything was read that could be removed."""
+    runs = [facts.latest.get(step.id) for step in STEPS if step.phase is Phase.SCOPE and step.risk is Risk.READ]
+    plans = plans_from_json(facts.incident.eviction.get("steps", {})).values()
+    read = all(not plan.unread and (plan.settled is None or plan.settled.state in LOCKED) for plan in plans)
+    return read and all(run is not None and run.state in LOCKED for run in runs)
 
 
 def has_changes(plans: Mapping[str, Plan]) -> bool:

@@ -9,7 +9,17 @@ from cards.views import (
     Button,
     ButtonStyle,
 )
-from dialogs.facts import BLOCK, LOCKED, PHASE_TITLES, Facts, Viewer, given_back, has_changes, to_evict
+from dialogs.facts import (
+    BLOCK,
+    LOCKED,
+    PHASE_TITLES,
+    Facts,
+    Viewer,
+    given_back,
+    has_changes,
+    only_precautions,
+    to_evict,
+)
 from dialogs.next_step import confirm_title
 from dialogs.parts import Parts
 from dialogs.verbs import Verb
@@ -72,7 +82,7 @@ def _working_buttons(facts: Facts, *, can_undo: bool) -> Iterable[Button]:
     if kind == PlanKind.FAILED:
         yield Button("Check again", Verb.PREPARE_AGAIN.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
     if incident.investigation.get("done") and to_evict(incident):
-        next_one = block is not None and not facts.progress.evicted
+        next_one = block is not None and not facts.progress.evicted and not only_precautions(facts)
         style = ButtonStyle.POSITIVE if next_one else ButtonStyle.DEFAULT
         yield Button("Remove what they left…", Verb.EVICT_REVIEW.value, incident.id, incident.nonce, style)
     if can_undo:

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from cards.views import (
     Tone,
 )
-from dialogs.facts import BLOCK, LOCKED, PHASE_TITLES, Facts, given_back, has_changes, to_evict
+from dialogs.facts import (
+    BLOCK,
+    LOCKED,
+    PHASE_TITLES,
+    Facts,
+    all_checked,
+    given_back,
+    has_changes,
+    only_precautions,
+    to_evict,
+)
 from services.approvals import Approval, ApprovalState, PlanKind
 from services.incidents.model import IncidentState, Phase
 from services.incidents.progress import Progress
@@ -90,6 +100,9 @@ def _next_after(block: Run, facts: Facts) -> tuple[str, Tone]:
         return "Not everything is done yet. Read the steps below.", Tone.WARNING
     if not incident.investigation.get("done"):
         return "The account is locked. IRBot is looking for what the intruder left.", Tone.GOOD
+    if to_evict(incident) and not progress.evicted and only_precautions(facts):
+        found = "Nothing suspicious was found" + ("." if all_checked(facts) else " in what could be checked.")
+        return f"{found} Look at the precautions that IRBot offers, or close the incident.", Tone.NEUTRAL
     if to_evict(incident) and not progress.evicted:
         return "Look at what IRBot proposes to remove or switch off, and decide.", Tone.ATTENTION
     return _next_later(progress)

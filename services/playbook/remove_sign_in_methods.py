@@ -75,7 +75,13 @@ def _change(ctx: Context, method: SignInMethod) -> Change:
         what=f"{named}{when}{mark}{by_hand}",
         before=REGISTERED,
         after=REMOVED,
-        data={"kind": method.kind, "id": method.id, "label": method.label},
+        data={
+            "kind": method.kind,
+            "id": method.id,
+            "label": method.label,
+            # Without a date nobody knows that it is old.
+            "fresh": method.created_at is None or _is_fresh(ctx, method),
+        },
     )
 
 

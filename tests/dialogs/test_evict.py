@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dialogs.evict import PRECAUTIONS, group_title, precautions_last
+from dialogs.evict import group_title, precautions_last
+from dialogs.facts import PRECAUTIONS
 from services.playbook import BY_ID
 from services.playbook.step import Plan
 

@@ -23,14 +23,16 @@ from services.database import Database, tables
 from services.errors import BadInput, Conflict, NotAllowed
 from services.incidents import store
 from services.incidents.model import LATER, Phase
-from services.playbook import GUIDED
-from services.playbook.step import Outcome, Plan, Risk, Rule, State, Step
+from services.playbook import GUIDED, STEPS
+from services.playbook.ledger import RunKind
+from services.playbook.step import Finding, Outcome, Plan, Risk, Rule, Severity, State, Step
 from services.posts import Post, PostKind
 from tests.dialogs.desk import DialogDesk
 from tests.services.fakes import CHANNEL, PERSONAL, actor
 from tests.services.playbook.bench import ADELE, ALEX, THE_LOCK, Things
 
 ZOE = actor("zoe")
+CHECKS = [step for step in STEPS if step.phase is Phase.SCOPE and step.risk is Risk.READ]
 
 
 def _check() -> Step:
@@ -142,6 +144,60 @@ async def test_who_locks_is_not_offered_to_recover_before_it_is_decided_what_goe
     assert "Inform people" in titles
     assert not {"Recover", "Strengthen"} & set(titles)
     assert styled == "Remove what they left…"
+
+
+def _left(step_id: str, **data: Any) -> dict[str, Any]:
+    """An eviction that proposes one change of this step."""
+    change = replace(Things().change("a"), data=data)
+    return {"kind": "evict", "steps": {step_id: Plan((change,)).to_json()}}
+
+
+async def _found(desk: DialogDesk, severity: Severity) -> None:
+    check = await desk.bench.ledger.begin(
+        desk.bench.incident_id, CHECKS[0].id, RunKind.READ, severity.value, Plan(), ALEX, desk.parts.now()
+    )
+    finding = Finding(severity.value, severity, "Something")
+    await desk.bench.ledger.end(check[0], Outcome(State.DONE, ""), desk.parts.now(), {}, (finding,))
+
+
+@pytest.mark.parametrize(
+    ("step_id", "data"),
+    [("preserve-mail", {}), ("switch-off-mail-protocols", {}), ("remove-sign-in-methods", {"fresh": False})],
+)
+async def test_precautions_alone_are_not_called_what_the_intruder_left(
+    desk: DialogDesk, step_id: str, data: dict[str, Any]
+) -> None:
+    await _round(desk, eviction=_left(step_id, **data))
+    await _found(desk, Severity.NOTE)
+    titles, styled, step = await _headline(desk)
+    assert step.startswith("Nothing suspicious was found in what could be checked.")
+    assert styled == "What happened?"
+    assert "Remove what they left…" in titles
+
+
+async def test_nothing_is_left_open_where_every_check_was_made(desk: DialogDesk) -> None:
+    await _round(desk, eviction=_left("preserve-mail"))
+    for check in CHECKS:
+        run, _ = await desk.bench.ledger.begin(
+            desk.bench.incident_id, check.id, RunKind.READ, "one", Plan(), ALEX, desk.parts.now()
+        )
+        await desk.bench.ledger.end(run, Outcome(State.DONE, ""), desk.parts.now())
+    assert (await _headline(desk))[2].startswith("Nothing suspicious was found. ")
+
+
+@pytest.mark.parametrize("data", [{"fresh": True}, {}])
+async def test_a_method_that_may_be_new_is_no_precaution(desk: DialogDesk, data: dict[str, Any]) -> None:
+    await _round(desk, eviction=_left("remove-sign-in-methods", **data))
+    assert (await _headline(desk))[1] == "Remove what they left…"
+
+
+@pytest.mark.parametrize("severity", [Severity.WARNING, Severity.ALARM])
+async def test_precautions_are_urgent_where_something_was_found(desk: DialogDesk, severity: Severity) -> None:
+    await _round(desk, eviction=_left("preserve-mail"))
+    await _found(desk, severity)
+    _, styled, step = await _headline(desk)
+    assert styled == "Remove what they left…"
+    assert "Nothing suspicious" not in step
 
 
 async def test_an_account_that_is_not_locked_is_informed_about_by_nobody(database: Database) -> None:

@@ -50,6 +50,7 @@ async def test_the_intruders_methods_are_marked_and_go_first_and_the_default_goe
     fresh = [change for change in plan.changes if "New: within the time" in change.what]
     assert fresh == list(plan.changes[:2])
     assert {"SM-A145F", "j.sherman.help@outlook-mail.example"} == {change.data["label"] for change in fresh}
+    assert all(change.data["fresh"] for change in fresh)
     assert len(plan.changes) == len(joni.methods) - 1
     conflicts = await remove(tenant, "joni.sherman2", plan)
     assert conflicts == [f"microsoftAuthenticatorAuthenticationMethod:{fresh_id(plan)}"]
