@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -403,6 +404,9 @@ async def serve(app: web.Application, settings: Settings) -> None:
         await _site(at_the_end, app, settings.host, settings.port)
         if settings.metrics_port:
             await _site(at_the_end, numbers_page(app[APPLICATION]), settings.metrics_host, settings.metrics_port)
+        # The thousands of classes of the SDKs stay for ever: looked through again and again, they would hold the loop.
+        gc.collect()
+        gc.freeze()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in ("SIGINT", "SIGTERM"):

@@ -5,15 +5,19 @@ from __future__ import annotations
 from services.access import Permission
 from services.errors import IRBotError, OnPremises
 from services.incidents.model import Phase
+from services.playbook.last_administrator import last_global_administrator
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
 
 ALLOWED, BLOCKED = "Allowed", "Blocked"
 
 
 async def plan(ctx: Context) -> Plan:
-    """One change, unless sign-in is blocked already."""
+    """One change, unless sign-in is blocked already, or nobody else could manage the organisation."""
     if not ctx.account.account_enabled:
         return Plan(settled=Outcome(State.ALREADY_SO, "Sign-in was blocked before."))
+    last = await last_global_administrator(ctx)
+    if last is not None:
+        return Plan(settled=last)
     return Plan(changes=(Change(item="sign-in", what="Sign-in", before=ALLOWED, after=BLOCKED),))
 
 

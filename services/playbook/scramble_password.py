@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.access import Permission
 from services.errors import IRBotError, OnPremises
 from services.incidents.model import Phase
+from services.playbook.last_administrator import last_global_administrator
 from services.playbook.step import Change, Context, NoUndo, Outcome, Plan, Risk, Rule, State, Step
 from services.secrets import new_password
 
@@ -30,6 +31,9 @@ async def plan(ctx: Context) -> Plan:
         if changed is not None and changed > ctx.opened_at:
             return Plan(settled=Outcome(State.ALREADY_SO, "The password was reset on-premises after this began."))
         return Plan(settled=_on_premises(ctx))
+    last = await last_global_administrator(ctx)
+    if last is not None:
+        return Plan(settled=last)
     change = Change(
         item="password",
         what="Password",
