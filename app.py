@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -40,7 +41,7 @@ from services.blasts.work import BlastWork
 from services.bulk import Bulk
 from services.clockwork import Clockwork
 from services.database import Database
-from services.durable import ENGINE_FILE, LOCK_FILE, Durable
+from services.durable import ENGINE_FILE, LOCK_FILE, Durable, take_lock, unfit_sqlite
 from services.errors import Conflict, UpstreamDown
 from services.incidents import store
 from services.incidents.report.delivery import DELIVER, OFFER, Deliveries
@@ -105,13 +106,16 @@ class Application:
 
     async def _open(self, at_the_end: AsyncExitStack) -> Turns:
         settings, now = self.settings, self.now
+        lock = await _only_one(settings)
+        if lock is not None:
+            at_the_end.callback(lock.close)
         database = await Database.open(settings.sql_url)
         at_the_end.push_async_callback(database.close)
         at_the_end.push_async_callback(self.tokens.close)
         at_the_end.push_async_callback(self.messenger.close)
         m365 = await open_microsoft365(settings, self.tokens)
         at_the_end.push_async_callback(m365.close)
-        durable = _durable(database, settings)
+        durable = _durable(database, settings, lock)
         access = Access(settings, m365, database)
         posts = Posts(database)
         approvals = Approvals(database, access, posts, settings, self.rules, now)
@@ -248,21 +252,10 @@ class Application:
         await mailing.start()
         clockwork = Clockwork()
         at_the_end.push_async_callback(clockwork.close)
-        clockwork.every(_EXPIRY_SECONDS, "approvals", approvals.expire_due)
         blasting.tick(clockwork)
         recovery.tick(clockwork)
-        parts = self.parts
-        _tick_the_outside(clockwork, parts)
-        clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
-        clockwork.every(
-            _PURGE_SECONDS,
-            "evidence",
-            lambda: store.purge_evidence(database, now() - timedelta(days=settings.evidence_days)),
-        )
-        clockwork.every(
-            _CARD_CLOCK_SECONDS, "card clocks", lambda: posts.refresh_headlines(now() - _CARD_CLOCK_RUNS_FOR)
-        )
-        clockwork.every(_LOST_POSTS_SECONDS, "lost posts", lambda: posts.recover(now()))
+        _tick_the_outside(clockwork, self.parts)
+        _tick_the_rows(clockwork, self.parts)
         return turns
 
     async def ready(self) -> bool:
@@ -325,6 +318,17 @@ def _register_steps(durable: Durable, preparation: Preparation, on_demand: OnDem
     durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
 
 
+def _tick_the_rows(clockwork: Clockwork, parts: Parts) -> None:
+    """What falls due in our own tables: expiries, reminders, evidence whose time is over, cards with a clock."""
+    database, posts, now = parts.database, parts.posts, parts.now
+    keep = timedelta(days=parts.settings.evidence_days)
+    clockwork.every(_EXPIRY_SECONDS, "approvals", parts.approvals.expire_due)
+    clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
+    clockwork.every(_PURGE_SECONDS, "evidence", lambda: store.purge_evidence(database, now() - keep))
+    clockwork.every(_CARD_CLOCK_SECONDS, "card clocks", lambda: posts.refresh_headlines(now() - _CARD_CLOCK_RUNS_FOR))
+    clockwork.every(_LOST_POSTS_SECONDS, "lost posts", lambda: posts.recover(now()))
+
+
 def _tick_the_outside(clockwork: Clockwork, parts: Parts) -> None:
     """Calls partners' webhooks and keeps their cards true; looks for what starts by itself."""
     webhooks = Webhooks(
@@ -350,12 +354,23 @@ def _tick_triggers(clockwork: Clockwork, parts: Parts) -> None:
     clockwork.every(pause, "rules", lambda: trigger.follow_rules(parts))
 
 
-def _durable(database: Database, settings: Settings) -> Durable:
+async def _only_one(settings: Settings) -> sqlite3.Connection | None:
+    """The lock of an SQLite database, taken before anything in it is touched. Raises Conflict where another has it."""
+    if sa.make_url(settings.sql_url).get_backend_name() != "sqlite":
+        return None
+    return await asyncio.to_thread(take_lock, _folder(settings) / LOCK_FILE)
+
+
+def _durable(database: Database, settings: Settings, lock: sqlite3.Connection | None) -> Durable:
     if not database.is_sqlite:
         return Durable(database, settings.sql_url, None)
-    # Beside the tables, wherever those are: a second bot on the same file meets the same lock.
-    folder = Path(sa.make_url(settings.sql_url).database or "").parent
-    return Durable(database, f"sqlite:///{folder / ENGINE_FILE}", folder / LOCK_FILE)
+    folder = _folder(settings)
+    return Durable(database, f"sqlite:///{folder / ENGINE_FILE}", folder / LOCK_FILE, lock)
+
+
+def _folder(settings: Settings) -> Path:
+    """Beside the tables, wherever those are: a second bot on the same file meets the same lock."""
+    return Path(sa.make_url(settings.sql_url).database or "").parent
 
 
 APPLICATION: web.AppKey[Application] = web.AppKey("application", Application)
@@ -380,6 +395,10 @@ def run(_chosen: argparse.Namespace) -> int:
         app = build(settings)
     except ValueError as error:
         return complain(f"IRBot cannot start: {words_of(error)}")
+    on_sqlite = sa.make_url(settings.sql_url).get_backend_name() == "sqlite"
+    problem = unfit_sqlite(sys.version_info[:3], sqlite3.sqlite_version_info) if on_sqlite else None
+    if problem is not None:
+        return complain(f"IRBot cannot start: {problem}.")
     logs.configure(settings.log_level)
     if settings.app_secret is not None:
         logs.hide(settings.app_secret.get_secret_value())

@@ -35,6 +35,7 @@ from services.errors import Conflict
 
 log = logging.getLogger(__name__)
 
+OLDEST_SQLITE = (3, 42)
 ENGINE_FILE, LOCK_FILE = "engine.sqlite", "lock.sqlite"
 
 Job = Callable[[str], Awaitable[None]]
@@ -59,12 +60,21 @@ class _Registered:
 class Durable:
     """Starts jobs, resumes those of dead processes, and knows whether this process still holds its lease."""
 
-    def __init__(self, database: Database, engine_url: str, lock_file: Path | None) -> None:
-        """`lock_file` guards an SQLite database, which belongs to one process; None on PostgreSQL."""
+    def __init__(
+        self,
+        database: Database,
+        engine_url: str,
+        lock_file: Path | None,
+        lock: sqlite3.Connection | None = None,
+    ) -> None:
+        """`lock_file` guards an SQLite database, which belongs to one process; None on PostgreSQL.
+
+        `lock` is that of `take_lock`, where it is held already; it is given back at the end.
+        """
         self._database = database
         self._engine_url = engine_url
         self._lock_file = lock_file
-        self._lock: sqlite3.Connection | None = None
+        self._lock = lock
         self._jobs: dict[str, _Registered] = {}
         self._running: set[str] = set()
         self._quiet = asyncio.Event()
@@ -90,7 +100,7 @@ class Durable:
         Raises Conflict when another process holds the SQLite database.
         """
         global _current  # noqa: PLW0603  # the engine registers workflows per process, not per object
-        if self._lock_file is not None:
+        if self._lock is None and self._lock_file is not None:
             self._lock = await asyncio.to_thread(take_lock, self._lock_file)
         _harden_engine()
         if self._engine_url.startswith("sqlite"):
@@ -271,6 +281,15 @@ def _pause_seconds(attempt: int) -> float:
 async def _start(name: str, key: str) -> None:
     with SetWorkflowID(f"{name}:{key}"):
         await DBOS.start_workflow_async(_job, name, key)
+
+
+def unfit_sqlite(python: tuple[int, ...], sqlite: tuple[int, ...]) -> str | None:
+    """Why the engine cannot keep its work in this SQLite; None where it can."""
+    if python < (3, 12) or sqlite >= OLDEST_SQLITE:
+        return None
+    # From Python 3.12 on, the engine asks SQLite for fractions of a second.
+    needed, found = (".".join(map(str, version[:2])) for version in (OLDEST_SQLITE, sqlite))
+    return f"with Python 3.12 or newer it needs SQLite {needed} or newer, or PostgreSQL; this is SQLite {found}"
 
 
 def take_lock(file: Path) -> sqlite3.Connection:

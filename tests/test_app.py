@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 import app as irbot
 from services.blasts.lessons import library
-from services.durable import take_lock
+from services.durable import take_lock, unfit_sqlite
 from services.settings import Settings
 from simulator.server import Simulator
 from tests.postgres import Cluster
@@ -153,6 +153,36 @@ async def test_the_bot_opens_and_closes_whole_and_twice(
             async with client.get("/readyz") as answer:
                 assert answer.status == 200
         assert not await application.ready()
+
+
+async def test_a_second_bot_does_not_touch_the_tables_of_the_first(sim: Simulator, tmp_path: Path) -> None:
+    lock = take_lock(tmp_path / "lock.sqlite")
+    refused = TestClient(TestServer(irbot.build(_settings(sim, tmp_path))))
+    with pytest.raises(irbot.Conflict):
+        await refused.start_server()
+    await refused.close()
+    lock.close()
+    assert not (tmp_path / "irbot.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("python", "sqlite", "fit"),
+    [((3, 11, 7), (3, 40, 1), True), ((3, 12, 0), (3, 40, 1), False), ((3, 13, 1), (3, 42, 0), True)],
+)
+def test_an_sqlite_that_the_engine_cannot_use_is_said(
+    python: tuple[int, ...], sqlite: tuple[int, ...], fit: bool
+) -> None:
+    assert (unfit_sqlite(python, sqlite) is None) is fit
+
+
+def test_with_an_old_sqlite_the_bot_says_so_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in _environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(irbot, "unfit_sqlite", lambda python, sqlite: "it needs SQLite 3.42")
+    assert irbot.main(["run"]) == 2
+    assert "IRBot cannot start: it needs SQLite 3.42." in capsys.readouterr().err
 
 
 async def test_a_start_that_fails_leaves_nothing_open(sim: Simulator, tmp_path: Path) -> None:
