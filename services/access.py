@@ -29,6 +29,7 @@ class Permission(StrEnum):
     BLAST_SEND = "blast:send"
     INCIDENT_OPEN = "incident:open"
     INCIDENT_READ = "incident:read"
+    ORGANISATION_SET = "organisation:set"
     REPORT_TAKE = "report:take"
     SELF_READ = "self:read"
     WORK_STOP = "work:stop"
@@ -49,7 +50,9 @@ POLICY: Mapping[Role, frozenset[Permission]] = {
     ),
     Role.APPROVER: frozenset({Permission.INCIDENT_READ, Permission.APPROVAL_DECIDE, Permission.REPORT_TAKE}),
     Role.COMMUNICATOR: frozenset({Permission.INCIDENT_READ, Permission.BLAST_SEND}),
-    Role.ADMINISTRATOR: frozenset({Permission.INCIDENT_READ, Permission.WORK_STOP, Permission.REPORT_TAKE}),
+    Role.ADMINISTRATOR: frozenset(
+        {Permission.INCIDENT_READ, Permission.WORK_STOP, Permission.REPORT_TAKE, Permission.ORGANISATION_SET}
+    ),
 }
 
 # What anybody of the tenant may ask, member or guest, and even a subject: who they are to IRBot.
@@ -145,9 +148,13 @@ class Access:
 
     async def approvers(self, without: frozenset[str]) -> tuple[tuple[Account, ...], bool]:
         """Whom to ask: members of the approver groups who can act, and whether the list is complete."""
+        return await self.able(Role.APPROVER, without)
+
+    async def able(self, role: Role, without: frozenset[str] = frozenset()) -> tuple[tuple[Account, ...], bool]:
+        """The members of a role's groups who can act, and whether the list is complete."""
         found: dict[str, Account] = {}
-        complete = bool(self._groups[Role.APPROVER])
-        for group in self._groups[Role.APPROVER]:
+        complete = bool(self._groups[role])
+        for group in self._groups[role]:
             people = await self._m365.directory.people_in(group, limit=50)
             complete = complete and people.complete
             found.update({account.id: account for account in people.accounts})

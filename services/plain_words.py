@@ -51,6 +51,8 @@ def explain(error: IRBotError) -> Explanation:
         found = reasons.get(str(error.data.get("reason")))
         if found is not None and error.data.get("reason") == "stopped" and error.data.get("by"):
             return replace(found, what=f"All work was stopped by {_quoted(error.data['by'])}.")
+        if found is not None and error.data.get("reason") == "people-not-resolved":
+            return replace(found, what=_unresolved(error) or found.what)
         if found is not None:
             return found
     for each in type(error).__mro__:
@@ -62,6 +64,17 @@ def explain(error: IRBotError) -> Explanation:
 
 def _refused(error: IRBotError) -> Explanation:
     return Explanation("Not done", "IRBot did not do this.", "Check the request and try again.")
+
+
+def _unresolved(error: IRBotError) -> str:
+    said = {"unknown": "Not found", "ambiguous": "Fits several people"}
+    named = {word: error.data.get(key) for key, word in said.items()}
+    parts = [
+        f"{word}: {', '.join(map(_quoted, names))}."
+        for word, names in named.items()
+        if isinstance(names, list) and names
+    ]
+    return " ".join([*parts, "Nothing was saved."]) if parts else ""
 
 
 def _bad_input(error: IRBotError) -> Explanation:
@@ -252,6 +265,11 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
     "other-tenant": Explanation(
         "Another organisation", "IRBot works for people of its own organisation only.", "Ask somebody who works there."
     ),
+    "protected-may-not-approve": Explanation(
+        "A second person decides",
+        "This is about your own account, so another administrator has to approve it.",
+        "Ask another administrator to decide.",
+    ),
     "requester-may-not-approve": Explanation(
         "A second person decides",
         "You asked for this, so somebody else has to approve it.",
@@ -282,6 +300,16 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
     ),
 }
 _CONFLICTS: Mapping[str, Explanation] = {
+    "removal-asked-already": Explanation(
+        "Asked already",
+        "Somebody has asked for this removal already.",
+        "Another administrator decides it: write “setup”.",
+    ),
+    "set-by-environment": Explanation(
+        "Set in the environment",
+        "This is set in IRBot's environment, so it cannot be set here. Nothing was saved.",
+        "Change it where IRBot is installed.",
+    ),
     "not-throw-away": Explanation(
         "Not this account",
         "This account is privileged or protected, or IRBot cannot tell whether it is.",
@@ -527,6 +555,16 @@ _CONFLICTS: Mapping[str, Explanation] = {
     ),
 }
 _BAD_INPUT: Mapping[str, Explanation] = {
+    "bad-setup-value": Explanation(
+        "Cannot be set so",
+        "One of the values cannot be used. Nothing was saved.",
+        "A time zone reads Europe/Berlin, quiet hours read 22-06; the helpdesk's words are short and hold no link.",
+    ),
+    "people-not-resolved": Explanation(
+        "Not found",
+        "Not every name means exactly one person. Nothing was saved.",
+        "Write full addresses or object ids.",
+    ),
     "not-a-copy": Explanation(
         "No copy of IRBot's data", "The file is damaged, or is no copy of IRBot's data.", "Choose another file."
     ),

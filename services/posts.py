@@ -36,6 +36,7 @@ class PostKind(StrEnum):
     PARTNERS = "partners"
     PHASE = "phase"
     REPLY = "reply"
+    SETUP = "setup"
     STEP_PLAN = "step-plan"
     TASK = "task"
     TRIGGER = "trigger"

@@ -35,3 +35,45 @@ stops = sa.Table(
     sa.Column("ended_at", UtcTime),
     sa.Index("ix_stops_ended_at", "ended_at"),
 )
+
+# What administrators set from Teams, on top of the environment. A list has one row for each person.
+organisation_entries = sa.Table(
+    "organisation_entries",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("value", sa.String(256), primary_key=True),
+    sa.Column("shown", sa.Text, nullable=False),
+    sa.Column("by", sa.JSON, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+)
+
+organisation_removals = sa.Table(
+    "organisation_removals",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("value", sa.String(256), nullable=False),
+    sa.Column("shown", sa.Text, nullable=False),
+    sa.Column("nonce", sa.String(32), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("asked_by", sa.JSON, nullable=False),
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Column("decided_by", sa.JSON),
+    sa.Column("decided_at", UtcTime),
+    sa.Index("ix_organisation_removals_state", "state"),
+)
+
+# Append-only: the migration has triggers that refuse anything but an insert.
+organisation_log = sa.Table(
+    "organisation_log",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("value", sa.String(256), nullable=False),
+    sa.Column("shown", sa.Text, nullable=False),
+    sa.Column("by", sa.JSON, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("removal_id", sa.String(36), sa.ForeignKey("organisation_removals.id")),
+)

@@ -23,7 +23,7 @@ OPTIONS = {f"{role.value.lower()}_groups": (group,) for role, group in GROUPS.it
 
 # What each role may do, written out a second time: a slip in the policy shows here.
 EXPECTED: dict[Role, set[str]] = {
-    Role.ADMINISTRATOR: {"self:read", "incident:read", "work:stop", "report:take"},
+    Role.ADMINISTRATOR: {"self:read", "incident:read", "work:stop", "report:take", "organisation:set"},
     Role.APPROVER: {"self:read", "incident:read", "approval:decide", "report:take"},
     Role.COMMUNICATOR: {"self:read", "incident:read", "blast:send"},
     Role.RESPONDER: {"self:read", "incident:read", "incident:open", "account:contain", "report:take"},
