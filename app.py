@@ -49,6 +49,7 @@ from services.mailing import Mailing
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
 from services.numbers import count
+from services.organisation import REFRESH_SECONDS, Organisation
 from services.partners.contacts import contacts_of
 from services.partners.webhooks import Webhooks
 from services.people import People
@@ -63,6 +64,7 @@ from services.recovery.work import RecoveryWork
 from services.requests import Requests
 from services.rights import steps_of
 from services.settings import Settings, load
+from services.setup import Setup
 from services.triggers.work import Triggers
 from services.vault import Vault
 
@@ -105,12 +107,14 @@ class Application:
             self._turns = None
 
     async def _open(self, at_the_end: AsyncExitStack) -> Turns:
-        settings, now = self.settings, self.now
-        lock = await _only_one(settings)
+        now = self.now
+        lock = await _only_one(self.settings)
         if lock is not None:
             at_the_end.callback(lock.close)
-        database = await Database.open(settings.sql_url)
+        database = await Database.open(self.settings.sql_url)
         at_the_end.push_async_callback(database.close)
+        organisation = await Organisation.open(database, self.settings)
+        settings = organisation.settings  # from here on, what administrators add counts
         at_the_end.push_async_callback(self.tokens.close)
         at_the_end.push_async_callback(self.messenger.close)
         m365 = await open_microsoft365(settings, self.tokens)
@@ -234,6 +238,7 @@ class Application:
             vault=vault,
             requests=requests,
             deliveries=deliveries,
+            setup=Setup(database=database, organisation=organisation, access=access, m365=m365, posts=posts, now=now),
             steps=steps_of(settings.profile),
             now=now,
         )
@@ -322,6 +327,7 @@ def _tick_the_rows(clockwork: Clockwork, parts: Parts) -> None:
     """What falls due in our own tables: expiries, reminders, evidence whose time is over, cards with a clock."""
     database, posts, now = parts.database, parts.posts, parts.now
     keep = timedelta(days=parts.settings.evidence_days)
+    clockwork.every(REFRESH_SECONDS, "organisation", parts.setup.organisation.refresh)
     clockwork.every(_EXPIRY_SECONDS, "approvals", parts.approvals.expire_due)
     clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
     clockwork.every(_PURGE_SECONDS, "evidence", lambda: store.purge_evidence(database, now() - keep))

@@ -17,6 +17,7 @@ from cards.plan import plan_card
 from cards.problems import notice_card, problem_card
 from cards.report import report_card
 from cards.reporting import found_card, report_form_card
+from cards.setup import setup_card, setup_news_card
 from cards.task import task_card, tasks_card
 from cards.trigger import trigger_card
 from cards.verdict import verdict_card
@@ -47,6 +48,8 @@ __all__ = [
     "problem_card",
     "report_card",
     "report_form_card",
+    "setup_card",
+    "setup_news_card",
     "task_card",
     "tasks_card",
     "trigger_card",

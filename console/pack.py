@@ -23,7 +23,7 @@ def run(chosen: argparse.Namespace) -> int:
         version=chosen.version,
     )
     try:
-        pack(environment, [(row.name, row.summary) for row in COMMANDS], chosen.out)
+        pack(environment, [(row.name, row.summary) for row in COMMANDS if row.listed], chosen.out)
     except Unfit as error:
         return complain("The app was not packed:\n" + "\n".join(f"- {problem}" for problem in error.problems))
     except FileExistsError:

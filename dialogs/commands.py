@@ -38,6 +38,7 @@ class CommandRow:
     where: frozenset[ConversationKind]
     permission: str
     aliases: tuple[str, ...] = ()
+    listed: bool = True  # whether Teams offers it while somebody writes; Teams shows twelve
 
 
 class SoughtBy(StrEnum):
@@ -124,6 +125,11 @@ class Resume:
 
 
 @dataclass(frozen=True)
+class Setup:
+    """Show what is configured, and let an administrator add to it."""
+
+
+@dataclass(frozen=True)
 class WhoAmI:
     """Show my roles, and why."""
 
@@ -151,6 +157,7 @@ Command = (
     | Incidents
     | Stop
     | Resume
+    | Setup
     | WhoAmI
     | Educate
     | Help
@@ -200,6 +207,7 @@ COMMANDS: tuple[CommandRow, ...] = (
         summary="Go on with a closed incident.",
         where=WITH_WITNESSES,
         permission="incident:open",
+        listed=False,
     ),
     CommandRow(
         name="incidents",
@@ -230,6 +238,13 @@ COMMANDS: tuple[CommandRow, ...] = (
         summary="Let the work go on after a stop.",
         where=EVERYWHERE,
         permission="work:stop",
+    ),
+    CommandRow(
+        name="setup",
+        usage="setup",
+        summary="See how IRBot is set up, and protect people.",
+        where=EVERYWHERE,
+        permission="organisation:set",
     ),
     CommandRow(
         name="whoami",
@@ -347,6 +362,7 @@ _READERS: dict[str, Callable[[CommandRow, str, Sequence[Mention]], Command]] = {
     "educate": _read_bare(Educate()),
     "stop": _read_stop,
     "resume": _read_bare(Resume()),
+    "setup": _read_bare(Setup()),
     "whoami": _read_bare(WhoAmI()),
     "help": _read_help,
 }
@@ -361,6 +377,7 @@ _NAMES: dict[type, str] = {
     Educate: "educate",
     Stop: "stop",
     Resume: "resume",
+    Setup: "setup",
     WhoAmI: "whoami",
     Help: "help",
 }

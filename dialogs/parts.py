@@ -28,6 +28,7 @@ from services.recovery.gates import Gates
 from services.recovery.watch import Watch
 from services.requests import Requests
 from services.settings import Settings
+from services.setup import Setup
 from services.triggers.work import Triggers
 from services.vault import Vault
 
@@ -60,5 +61,6 @@ class Parts:
     vault: Vault
     requests: Requests
     deliveries: Deliveries
+    setup: Setup
     steps: Sequence[Step]
     now: Callable[[], datetime]

@@ -42,6 +42,7 @@ from dialogs import (  # the dialogs' own names
     recover,
     report,
     reporting,
+    setup,
     tasks,
     trigger,
     verdict,
@@ -58,6 +59,7 @@ from dialogs.commands import (
     Reopen,
     Report,
     Resume,
+    Setup,
     Status,
     Stop,
     Tasks,
@@ -154,6 +156,11 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.REFUSE: approve.refuse,
     Verb.REPORT_GET: report.get,
     Verb.REPORT_SHOW: close.show_report,
+    Verb.SETUP_APPROVE: setup.approve,
+    Verb.SETUP_CHANNEL: setup.use_channel,
+    Verb.SETUP_REFUSE: setup.refuse,
+    Verb.SETUP_REMOVE: setup.remove,
+    Verb.SETUP_SAVE: setup.save,
     Verb.STEP_ASK: phases.ask,
     Verb.STEP_ASK_ALL: phases.ask_all,
     Verb.STEP_CHECK: phases.check,
@@ -203,6 +210,8 @@ _WITH_INPUTS = frozenset(
         Verb.GATE_WAIVE,
         Verb.PARTNERS_ANSWERED,
         Verb.PARTNERS_SEND,
+        Verb.SETUP_REMOVE,
+        Verb.SETUP_SAVE,
         Verb.STEP_ASK,
         Verb.TASK_DONE,
         Verb.TASK_WAIVE,
@@ -417,14 +426,15 @@ class Turns:
                 return await help.incidents(parts, message), {}
             case Stop() | Resume():
                 return await brake.command(parts, message, command), {}
+            case Setup():
+                return await setup.command(parts, message), {}
             case WhoAmI():
                 return await help.whoami(parts, message), {}
             case Educate():
                 return await educate.compose(parts, message), {}
-            case Help():
-                return help.help_answer(parts), {}
-            case Unknown():
-                return help.help_answer(parts, unknown=command.text), {}
+            case Help() | Unknown():
+                unknown = command.text if isinstance(command, Unknown) else None
+                return help.help_answer(parts, unknown=unknown), {}
 
     async def _handle_click(self, request: Request, click: Click) -> None:
         verb = Verb(click.verb)

@@ -91,6 +91,13 @@ class Organisation:
         self.environment = environment
         self.settings = LiveSettings.over(environment)
 
+    @classmethod
+    async def open(cls, database: Database, environment: Settings) -> Organisation:
+        """The merged view as it stands in the table now."""
+        opened = cls(database, environment)
+        await opened.refresh()
+        return opened
+
     async def refresh(self) -> None:
         """Takes over what stands in the table now. One at a time: an older reading never replaces a newer one."""
         async with self._reading:

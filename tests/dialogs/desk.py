@@ -16,11 +16,13 @@ from services.durable import Durable
 from services.incidents import store
 from services.incidents.report.delivery import Deliveries
 from services.mailing import Mailing
+from services.organisation import Organisation
 from services.people import People
 from services.posts import PostKind
 from services.recovery.gates import Gates
 from services.recovery.watch import Watch
 from services.requests import Requests
+from services.setup import Setup
 from services.triggers.work import Triggers
 from tests.services.fakes import CHANNEL, VAULT, settings
 from tests.services.playbook.bench import RunnerBench
@@ -150,6 +152,14 @@ class DialogDesk:
             vault=bench.ledger._vault,
             requests=Requests(database, bench.clock),
             deliveries=deliveries,
+            setup=Setup(
+                database=database,
+                organisation=Organisation(database, chosen),
+                access=access,
+                m365=bench.m365.typed,
+                posts=bench.posts,
+                now=bench.clock,
+            ),
             steps=bench.steps,
             now=bench.clock,
         )

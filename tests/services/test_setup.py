@@ -66,8 +66,7 @@ class Office:
             m365.directory.groups[ADMINISTRATORS] = {"zoe", "adele"}
         environment: Settings = settings(administrator_groups=(ADMINISTRATORS,), **changes)
         clock = Clock()
-        organisation = Organisation(database, environment)
-        await organisation.refresh()
+        organisation = await Organisation.open(database, environment)
         access = Access(organisation.settings, m365.typed, database)
         setup = Setup(
             database=database,

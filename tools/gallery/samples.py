@@ -34,6 +34,7 @@ from tools.gallery.incident_samples import APPROVALS, INCIDENTS, PLANS
 from tools.gallery.partner_samples import PARTNERS
 from tools.gallery.phase_samples import CLOSINGS, LISTS_OF_TASKS, PHASES, TASKS
 from tools.gallery.recover_samples import ALARMS, GATES, PASSES, WATCHES
+from tools.gallery.setup_samples import SETUP_NEWS, SETUPS
 from tools.gallery.trigger_samples import FORMS, FOUND, TRIGGERS
 from tools.gallery.verdict_samples import VERDICTS
 
@@ -188,6 +189,8 @@ def _samples() -> tuple[Sample, ...]:
         *(Sample("whoami_card", n, partial(cards.whoami_card, v)) for n, v in WHOAMIS.items()),
         *(Sample("incidents_card", n, partial(cards.incidents_card, v)) for n, v in LISTS.items()),
         *(Sample("problem_card", n, partial(cards.problem_card, v)) for n, v in PROBLEMS.items()),
+        *(Sample("setup_card", n, partial(cards.setup_card, v)) for n, v in SETUPS.items()),
+        *(Sample("setup_news_card", n, partial(cards.setup_news_card, v)) for n, v in SETUP_NEWS.items()),
         *(Sample("report_card", n, partial(cards.report_card, v)) for n, v in REPORTS.items()),
         *(Sample("notice_card", n, partial(cards.notice_card, v)) for n, v in NOTICES.items()),
     )
