@@ -55,7 +55,8 @@ STEP = Step(
     why="An administrator who has the account back needs the roles for their work.",
     reads=strip_roles.STEP.reads,
     changes=strip_roles.STEP.changes,
-    needs=strip_roles.STEP.needs,
+    # Whose roles they are is known by then.
+    needs=tuple(need for need in strip_roles.STEP.needs if need != "User.Read.All"),
     may_run=Permission.ACCOUNT_CONTAIN,
     risk=Risk.DISRUPTIVE,
     approval=Rule.SECOND_PERSON,

@@ -52,6 +52,7 @@ async def test_two_people_on_two_bots_decide_one_approval_once(database_url: str
         await ask(bench, "isaiah@contoso.com")
         await bench.until_button("Approve", by="adele", where="personal", timeout=20)
         yes = await bench.aim("Approve", by="adele", where="personal")
+        await bench.until_button("Refuse", by="diego", where="thread", refresh=False)
         no = await bench.aim("Refuse", by="diego", where="thread", refresh=False)
         answers = await asyncio.gather(yes.press(), no.press())
         await bench.settled()

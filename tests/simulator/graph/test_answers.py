@@ -54,6 +54,8 @@ def furnish(graph: GraphCaller) -> dict[str, str]:
         megan.methods.append(method | extra.get(kind, {}))
         ids[f"{name}-id"] = method["id"]
     megan.rules.append({"id": "r1", "displayName": ".", "sequence": 1, "isEnabled": True, "actions": {"delete": True}})
+    records.files[megan.id] = [{"id": "f1", "name": "Invoice.docx", "text": "invoice", "size": 4, "file": {}}]
+    ids |= {"drive-id": f"b!{megan.id.replace('-', '')}", "driveItem-id": "root", "q": "invoice"}
     message = records.add_message(megan, now, subject="Hi", sender="a@x.example", to=(megan.upn,))
     tenant.permission_grants.append(
         {

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from simulator.config import SimulatorConfig
+from simulator.permissions import EVERY_NARROW_ONE
 from simulator.server import Simulator
 from simulator.stories import STORIES, Told, apply
 from tests.simulator.graph.caller import GraphCaller
@@ -19,7 +20,7 @@ ROLES = ("Privileged Authentication Administrator", "Cloud Device Administrator"
 @pytest.fixture
 async def cloud() -> AsyncIterator[Cloud]:
     async with (
-        Simulator(SimulatorConfig(directory_roles=ROLES)) as sim,
+        Simulator(SimulatorConfig(directory_roles=ROLES, permissions=EVERY_NARROW_ONE)) as sim,
         GraphCaller(sim) as graph,
         httpx.AsyncClient() as client,
     ):
