@@ -33,6 +33,7 @@ STEP_STATES: dict[str, Look] = {
     "planning": Look("▶", "Planning"),
     "ready": Look("◉", "Plan ready"),
     "open": Look("○", "To do"),
+    "watching": Look("◔", "Watching", quiet=True),
 }
 
 APPROVAL_STATES: dict[str, tuple[Look, Tone]] = {

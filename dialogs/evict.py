@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cards import notice_card, plan_card
-from cards.views import Button, ButtonStyle, NoticeView, PlanCardView, PlanGroup, PlanItem, Tone
+from cards.views import Button, ButtonStyle, NoticeView, PlanCardView, PlanGroup, PlanItem
 from dialogs.facts import PRECAUTIONS
 from dialogs.lock import headline
 from dialogs.parts import Parts
@@ -23,6 +23,7 @@ from services.posts import PostKind
 
 # What ends every eviction: sessions that began meanwhile must not outlive it.
 LAST_STEP = "revoke-sessions"
+EVICT_TITLE, UNDO_TITLE = "Remove what the intruder left", "Put back what IRBot changed"
 
 
 async def review(parts: Parts, click: Click) -> Answer:
@@ -36,7 +37,7 @@ async def review(parts: Parts, click: Click) -> Answer:
         Button("Remove what is ticked…", Verb.EVICT_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE),
         Button("Remove all of it…", Verb.EVICT_ASK_ALL.value, incident.id, incident.nonce),
     )
-    card = plan_of_items(parts, incident, PlanKind.EVICT, plans, "Remove what the intruder left", buttons)
+    card = plan_of_items(parts, incident, PlanKind.EVICT, plans, EVICT_TITLE, buttons)
     await _post(parts, incident, f"evict:{incident.id}:{incident.nonce}", card)
     return await headline(parts, incident.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
@@ -61,7 +62,7 @@ async def review_undo(parts: Parts, click: Click) -> Answer:
     if sum(len(plan.changes) for plan in plans.values()) == 1:
         return await ask_undo(parts, click)
     button = Button("Undo what is ticked…", Verb.UNDO_ASK.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
-    card = plan_of_items(parts, incident, PlanKind.UNDO, plans, "Put back what IRBot changed", (button,))
+    card = plan_of_items(parts, incident, PlanKind.UNDO, plans, UNDO_TITLE, (button,))
     await _post(parts, incident, f"undo:{incident.id}:{incident.nonce}", card)
     return await headline(parts, incident.id, click.actor, Permission.ACCOUNT_CONTAIN)
 
@@ -75,7 +76,7 @@ async def ask_undo(parts: Parts, click: Click) -> Answer:
     await parts.approvals.ask(click.id, click.nonce, click.actor, click.conversation, kind=PlanKind.UNDO, plans=chosen)
     if not click.inputs:
         return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
-    return asked()
+    return asked(UNDO_TITLE)
 
 
 async def look_again(parts: Parts, click: Click) -> Answer:
@@ -106,13 +107,12 @@ async def _ask_for_eviction(parts: Parts, click: Click, inputs: Mapping[str, str
         kind=PlanKind.EVICT,
         plans={**chosen, LAST_STEP: last},
     )
-    return asked()
+    return asked(EVICT_TITLE)
 
 
-def asked() -> CardAnswer:
-    """In the place of a plan that was asked for."""
-    words = "Look at the exact changes on the incident's card and decide there."
-    return CardAnswer(notice_card(NoticeView(title="Asked", text=words, tone=Tone.NEUTRAL)))
+def asked(title: str) -> CardAnswer:
+    """In the place of a plan that was asked for; it stays there, so it says nothing that is over by tomorrow."""
+    return CardAnswer(notice_card(NoticeView(title=title, text="Asked for. How it stands is on the incident's card.")))
 
 
 def ticked(plans: Mapping[str, Plan], inputs: Mapping[str, str]) -> dict[str, Plan]:

@@ -13,7 +13,7 @@ from services.channel import Actor
 from services.incidents import store
 from services.incidents.links import linked_to
 from services.incidents.model import Incident, Phase
-from services.incidents.progress import Progress, progress_of
+from services.incidents.progress import Progress, Standing, progress_of
 from services.incidents.still_open import GIVE_BACK
 from services.playbook import STEPS
 from services.playbook.ledger import Found, Run, findings_of, runs_of
@@ -30,6 +30,13 @@ BLOCK = "block-sign-in"
 # What is proposed for nearly every account, so that it is no sign of an intruder.
 PRECAUTIONS = frozenset({"clear-recovery-details", "preserve-mail", "switch-off-mail-protocols"})
 _METHODS = "remove-sign-in-methods"
+WATCH = "watch-for-return"
+_ENDED_BADLY = frozenset({State.FAILED.value, State.REFUSED.value, State.UNKNOWN.value})
+# What a phase is about. Until each of these has come to an end, the phase is the one at hand.
+HEART: Mapping[Phase, tuple[str, ...]] = {
+    Phase.INFORM: ("contact-partner", "warn-colleagues"),
+    Phase.RECOVER: ("re-enable",),
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,29 @@ def given_back(facts: Facts) -> bool:
     if back is None or back.state not in LOCKED:
         return False
     return block is None or back.started_at > block.started_at
+
+
+def undecided(progress: Progress, phase: Phase) -> tuple[Standing, ...]:
+    """What this phase is about and has not come to an end, or to one that must be tried again."""
+    heart = [each for each in progress.of(phase) if each.entry.id in HEART.get(phase, ())]
+    return tuple(each for each in heart if not each.ended or each.state in _ENDED_BADLY)
+
+
+def shown_state(entry_id: str, state: str) -> str:
+    """The state as people read it: a watch goes on for weeks, and nothing about it is late."""
+    return "watching" if (entry_id, state) == (WATCH, State.ACCEPTED.value) else state
+
+
+def phase_at_hand(progress: Progress) -> Phase | None:
+    """The later phase to begin or to go on with; None where all are begun and what they are about has ended.
+
+    Whoever goes on to recover may leave informing as it is. An account that was not given back holds the incident.
+    """
+    for phase in progress.phases:
+        moved_on = phase is Phase.INFORM and Phase.RECOVER in progress.opened
+        if phase not in progress.opened or (undecided(progress, phase) and not moved_on):
+            return phase
+    return None
 
 
 def to_evict(incident: Incident) -> bool:

@@ -18,6 +18,7 @@ from dialogs.facts import (
     given_back,
     has_changes,
     only_precautions,
+    phase_at_hand,
     to_evict,
 )
 from dialogs.next_step import confirm_title
@@ -118,9 +119,9 @@ def _following(facts: Facts) -> str | None:
     if to_evict(facts.incident) and not facts.progress.evicted:
         return None
     reach = list(_phases_in_reach(facts))
-    for phase in reach:
-        if phase not in facts.progress.opened:
-            return PHASE_TITLES[phase]
+    phase = phase_at_hand(facts.progress)
+    if phase in reach:
+        return PHASE_TITLES[phase]
     if reach and not any(each.waits for each in facts.progress.standings):
         return "Close incident…"
     return None

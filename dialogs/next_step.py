@@ -16,7 +16,9 @@ from dialogs.facts import (
     given_back,
     has_changes,
     only_precautions,
+    phase_at_hand,
     to_evict,
+    undecided,
 )
 from services.approvals import Approval, ApprovalState, PlanKind
 from services.incidents.model import IncidentState, Phase
@@ -112,9 +114,14 @@ def _next_later(progress: Progress) -> tuple[str, Tone]:
     """What is next once the account is locked and cleared of what the intruder left."""
     if not progress.phases:
         return "Keep the account locked until it has been checked.", Tone.GOOD
-    for phase in progress.phases:
-        if phase not in progress.opened:
-            return _BEGIN[phase], Tone.ATTENTION if phase is Phase.INFORM else Tone.NEUTRAL
+    phase = phase_at_hand(progress)
+    if phase is not None and phase not in progress.opened:
+        return _BEGIN[phase], Tone.ATTENTION if phase is Phase.INFORM else Tone.NEUTRAL
+    if phase is Phase.RECOVER:
+        return "In the card Recover press Check the gate, then give the account back.", Tone.NEUTRAL
+    if phase is not None:
+        titles = [f"{each.entry.title[0].lower()}{each.entry.title[1:]}" for each in undecided(progress, phase)]
+        return f"In the card {PHASE_TITLES[phase]}: {', '.join(titles)}. Then press Recover.", Tone.ATTENTION
     left = {phase: sum(each.waits for each in progress.of(phase)) for phase in progress.phases}
     words = ", ".join(f"{count} in {PHASE_TITLES[phase]}" for phase, count in left.items() if count)
     if words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cards import incident_card, notice_card, phase_card, plan_card
 from cards.views import (
@@ -17,7 +17,7 @@ from cards.views import (
     Tone,
 )
 from dialogs.evict import ticked
-from dialogs.facts import PHASE_TITLES, Viewer
+from dialogs.facts import HEART, PHASE_TITLES, Viewer, shown_state
 from dialogs.parts import Parts
 from dialogs.render import RULES, TONES, incident_view, person_of_subject, subject_warnings, undo_words
 from dialogs.turn import Answer, CardAnswer, Click
@@ -47,6 +47,7 @@ _TONES: Mapping[str, Tone] = {
     PLANNED: Tone.ATTENTION,
     PLANNING: Tone.NEUTRAL,
     WAITING: Tone.WARNING,
+    "watching": Tone.NEUTRAL,
 }
 _BUSY = frozenset({PLANNING, WAITING, State.RUNNING.value})
 
@@ -107,17 +108,18 @@ async def view_of(
     may = viewer.permissions if viewer else frozenset(Permission)
     is_open = incident.state is IncidentState.OPEN
     lines: list[PhaseLine] = []
-    emphasised = False
+    offered = {each.entry.id: _button(incident, each, may) if is_open else None for each in progress.of(phase)}
+    first = _first(phase, [each for each in progress.of(phase) if offered[each.entry.id] and each.state == OPEN])
     for standing in progress.of(phase):
-        button = _button(incident, standing, may) if is_open else None
-        if button is not None and not emphasised and standing.state == OPEN:
-            emphasised = True
+        button = offered[standing.entry.id]
+        if button is not None and standing is first:
             button = Button(button.title, button.verb, button.id, button.nonce, ButtonStyle.POSITIVE)
+        state = shown_state(standing.entry.id, standing.state)
         lines.append(
             PhaseLine(
                 title=standing.entry.title,
-                state=standing.state,
-                tone=_TONES[standing.state] if standing.state in _TONES else TONES[State(standing.state)],
+                state=state,
+                tone=_TONES[state] if state in _TONES else TONES[State(state)],
                 reason=standing.reason,
                 who=standing.who,
                 at=standing.at,
@@ -133,6 +135,11 @@ async def view_of(
         closed=not is_open,
         notice=notice,
     )
+
+
+def _first(phase: Phase, doable: Sequence[Standing]) -> Standing | None:
+    """What stands out: what the phase is about, or else the first of the rest."""
+    return next((each for each in doable if each.entry.id in HEART.get(phase, ())), next(iter(doable), None))
 
 
 async def shown(
@@ -218,12 +225,12 @@ async def plan_answer(parts: Parts, key: str) -> Card:
     """The card of the post with this key: the plan while it can be asked for, and else a word about it."""
     _, incident_id, step_id, nonce = key.split(":")
     incident, step = await _step(parts, f"{incident_id}/{step_id}")
+    async with parts.database.read() as connection:
+        newest = await approvals.newest_of(connection, incident.id)
     try:
         row = await _fresh(parts, incident, step, nonce)
     except (BadInput, NotFound):
-        return _about_plan(step, "This plan has had its time. Plan again on the phase's card.")
-    async with parts.database.read() as connection:
-        newest = await approvals.newest_of(connection, incident.id)
+        return _about_plan(step, "This plan has had its time. How the step stands is on the phase's card.")
     if incident.state is not IncidentState.OPEN:
         return _about_plan(step, "The incident is closed.")
     asked = newest is not None and newest.kind is PlanKind.STEPS and step.id in newest.plans

@@ -26,6 +26,7 @@ from services.recovery.gates import UNLOCK, Checked, GateState, gate_as_kept, ne
 from services.recovery.looks import is_given_back
 
 LINE, REASON = "line", "reason"
+_TITLE = "Give the account back"
 
 
 async def show(parts: Parts, click: Click) -> Answer:
@@ -78,7 +79,7 @@ async def give_back(parts: Parts, click: Click) -> Answer:
     async with parts.database.read() as connection:
         incident = await store.get(connection, click.id)
     button = Button("Ask for what is ticked…", Verb.GATE_ASK.value, incident.id, click.nonce, ButtonStyle.POSITIVE)
-    card = plan_of_items(parts, incident, PlanKind.STEPS, plans, "Give the account back", (button,))
+    card = plan_of_items(parts, incident, PlanKind.STEPS, plans, _TITLE, (button,))
     async with parts.database.write() as connection:
         await parts.posts.want(
             connection,
@@ -108,7 +109,7 @@ async def ask(parts: Parts, click: Click) -> Answer:
     )
     if made.kind is not PlanKind.STEPS or set(made.plans) != set(chosen):
         raise Conflict(reason="other-question-waits")
-    return asked()
+    return asked(_TITLE)
 
 
 # -- the card --------------------------------------------------------------------------------------------------------

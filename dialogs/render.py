@@ -17,7 +17,7 @@ from cards.views import (
     StepLine,
     Tone,
 )
-from dialogs.facts import Facts, Viewer, facts_of
+from dialogs.facts import Facts, Viewer, facts_of, shown_state
 from dialogs.headline_buttons import decision_buttons, headline_buttons
 from dialogs.next_step import lock_of, next_of
 from dialogs.parts import Parts
@@ -197,11 +197,11 @@ def _other_lines(facts: Facts) -> Iterable[StepLine]:
     """What came of conversations and of what people did by hand."""
     for standing in facts.progress.standings:
         if standing.run is not None and not isinstance(standing.entry, Step):
-            tone = TONES[standing.run.state]
+            state = shown_state(standing.entry.id, standing.run.state.value)
             yield StepLine(
                 title=standing.entry.title,
-                state=standing.run.state.value,
-                tone=tone,
+                state=state,
+                tone=Tone.NEUTRAL if state == "watching" else TONES[standing.run.state],
                 reason=standing.run.reason,
                 who=standing.run.actor.name,
                 at=standing.run.finished_at or standing.run.started_at,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from cards.views import ButtonStyle, PhaseLine
+from cards.views import ButtonStyle, PhaseLine, Tone
 from dialogs import phases
 from dialogs.facts import Viewer
 from dialogs.publisher import Publisher
@@ -23,7 +23,7 @@ from services.database import Database, tables
 from services.errors import BadInput, Conflict, NotAllowed
 from services.incidents import store
 from services.incidents.model import LATER, Phase
-from services.playbook import GUIDED, STEPS
+from services.playbook import GUIDED, STEPS, guided
 from services.playbook.ledger import RunKind
 from services.playbook.step import Finding, Outcome, Plan, Risk, Rule, Severity, State, Step
 from services.posts import Post, PostKind
@@ -127,14 +127,58 @@ async def test_the_headline_leads_through_the_phases_up_to_the_close(desk: Dialo
     assert styled == "Inform people"
     assert "Press Inform people" in step
     await _show(desk, Phase.INFORM)
+    assert (await _headline(desk))[1] == "Inform people"
+    await _ended(desk, "contact-partner")
+    what = "In the card Inform people: warn those who got the mail. Then press Recover."
+    assert (await _headline(desk))[1:] == ("Inform people", what)
+    await _ended(desk, "warn-colleagues", State.SKIPPED)
     assert (await _headline(desk))[1:] == ("Recover", "Give the account back safely. Press Recover.")
     await _show(desk, Phase.RECOVER)
+    assert (await _headline(desk))[1] == "Recover"
+    await _ended(desk, "re-enable")
     assert (await _headline(desk))[1] == "Strengthen"
     await _show(desk, Phase.STRENGTHEN)
     _, styled, step = await _headline(desk)
     assert styled != "Strengthen"
     assert "Still to do:" in step
     assert "in Strengthen" in step
+
+
+async def test_the_headline_stays_on_giving_the_account_back_until_that_has_ended_well(desk: DialogDesk) -> None:
+    await _show(desk, Phase.RECOVER)
+    assert (await _headline(desk))[1] == "Inform people"  # nobody has begun it
+    await _show(desk, Phase.INFORM)  # begun, and left as it is: whoever recovers has moved on
+    await _show(desk, Phase.STRENGTHEN)
+    back = ("Recover", "In the card Recover press Check the gate, then give the account back.")
+    assert (await _headline(desk))[1:] == back
+    await _ended(desk, "re-enable", State.FAILED)
+    assert (await _headline(desk))[1:] == back
+    desk.bench.clock.pass_by(minutes=1)
+    await _ended(desk, "re-enable")
+    assert "Still to do:" in (await _headline(desk))[2]
+
+
+async def _ended(desk: DialogDesk, entry_id: str, state: State = State.DONE) -> None:
+    """A conversation or a guided step has come to this end."""
+    incident, now = await desk.bench.incident(), desk.parts.now()
+    await guided.record(desk.bench.ledger, incident, entry_id, Outcome(state, "It ended."), ALEX, str(now), now)
+
+
+async def test_a_running_watch_is_no_delay_that_needs_eyes(desk: DialogDesk) -> None:
+    await _ended(desk, "watch-for-return", State.ACCEPTED)
+    view = await incident_view(desk.parts, desk.bench.incident_id)
+    assert [(line.state, line.tone) for line in view.steps if line.title == "Watch for a return"] == [
+        ("watching", Tone.NEUTRAL)
+    ]
+    assert (await _lines(desk, Phase.RECOVER))["Watch for a return"].state == "watching"
+
+
+async def test_the_way_back_stands_out_among_what_there_is_to_recover(desk: DialogDesk) -> None:
+    lines = await _lines(desk, Phase.RECOVER)
+    styled = [
+        button.title for line in lines.values() for button in line.buttons if button.style is not ButtonStyle.DEFAULT
+    ]
+    assert styled == ["Check the gate"]
 
 
 async def test_who_locks_is_not_offered_to_recover_before_it_is_decided_what_goes(desk: DialogDesk) -> None:

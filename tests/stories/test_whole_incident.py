@@ -51,7 +51,7 @@ async def test_an_incident_from_its_beginning_to_its_end_and_back() -> None:
         await bench.until_card("Give the account back safely, and watch it", by="alex", where="thread")
         await _press(bench, "Strengthen")
         await bench.until_card("Make the next break-in harder, for everybody.", by="alex", where="thread")
-        await bench.until_card("Still to do:", by="alex", where="thread")
+        await bench.until_card("In the card Recover press Check the gate", by="alex", where="thread")
 
         # A check on demand: its state is on the phase's card.
         await _press(bench, "Check")

@@ -343,8 +343,9 @@ INCIDENTS = {
 STATES = (
     *("done", "already-so", "accepted", "needs-on-premises", "not-evaluated", "skipped", "refused"),
     *("failed", "unknown", "undone", "running", "waiting", "planned", "planning", "ready", "open"),
+    "watching",
 )
-STATE_TONES = dict(zip(STATES, (G, G, G, W, W, N, W, A, A, N, N, W, N, N, A, N), strict=True))
+STATE_TONES = dict(zip(STATES, (G, G, G, W, W, N, W, A, A, N, N, W, N, N, A, N, N), strict=True))
 # Every step of the playbook in ordinary words: this must fit without cutting anything that needs eyes.
 PLAYBOOK = (
     *("Identify the account", "Take a snapshot", "Preserve the mailbox", "Block sign-in", "Revoke sessions"),
