@@ -14,6 +14,7 @@ class Kind(StrEnum):
 
     DELAY = "delay"  # slow by delay_seconds, then as usual
     DROP = "drop"  # the connection closes without an answer
+    HALF = "half"  # half of the answer to a request that was carried out, then the connection closes
     HANG = "hang"  # no answer until the client gives up
     HTML502 = "html502"  # a gateway's HTML page
     KILL = "kill"  # SIGKILL to the process `pid`
@@ -34,7 +35,8 @@ _ids = count(1)
 class Fault:
     """One fault. `times=None` lasts until it is removed; `skip` lets that many matching requests pass first.
 
-    `delay`, `hang` and `kill` before the effect; `delay` goes on to the handler afterwards, the others do not.
+    `delay`, `hang` and `kill` before the effect; `delay` goes on to the handler afterwards, the others do not. `half`
+    always comes after it.
     `path` is a regular expression that is searched for in the decoded path.
     """
 

@@ -50,7 +50,11 @@ _READING = (
 
 
 class ConnectionDropped(Exception):
-    """The connection is to be closed without an answer."""
+    """The connection is to be closed; `sent` is the part of an answer that goes out before."""
+
+    def __init__(self, sent: bytes = b"") -> None:
+        super().__init__()
+        self.sent = sent
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,14 @@ async def _serve(
 ) -> web.StreamResponse:
     fault = world.faults.take(visit.service, visit.method, visit.path)
     await world.latency.wait(visit.service, visit.path, write=visit.writes)
-    if fault and fault.when is When.BEFORE:
+    if fault and fault.when is When.BEFORE and fault.kind is not Kind.HALF:
         instead = await _suffer(world, fault, visit, entry)
         if instead is not None:
             return instead
     entry.carried_out = True
     answer = await handle(entry)
+    if fault and fault.kind is Kind.HALF:
+        raise ConnectionDropped(_half(answer))
     if fault and fault.when is When.AFTER:
         return await _suffer(world, fault, visit, entry) or answer
     return answer
@@ -132,6 +138,14 @@ async def _suffer(world: World, fault: Fault, visit: Visit, entry: Entry) -> web
         return web.Response(status=502, text=_HTML_502, content_type="text/html")
     headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
     return _error(world, visit, fault.status, fault.code, fault.message, headers)
+
+
+def _half(answer: web.StreamResponse) -> bytes:
+    """The answer on the wire up to the middle of its body; up to the middle of its head where it has no body."""
+    body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
+    lines = [f"HTTP/1.1 {answer.status} {answer.reason}", f"Content-Type: {answer.content_type}"]
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode()
+    return head + body[: len(body) // 2] if body else head[: len(head) // 2]
 
 
 def _error(
@@ -210,8 +224,11 @@ def middleware(world: World, service: str | None = None) -> Middleware:
 
         try:
             return await pass_through(world, visit, handle)
-        except ConnectionDropped:
-            if request.transport is not None:
+        except ConnectionDropped as dropped:
+            if request.transport is not None and dropped.sent:
+                request.transport.write(dropped.sent)
+                request.transport.close()
+            elif request.transport is not None:
                 request.transport.abort()
             return web.Response(status=503)
 

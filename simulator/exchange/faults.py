@@ -47,7 +47,7 @@ async def suffer(world: World, fault: Fault) -> Reply | None:
     if fault.kind is Kind.KILL and fault.pid is not None:
         os.kill(fault.pid, signal.SIGKILL)
         raise ConnectionDropped
-    if fault.kind is Kind.DROP:
+    if fault.kind in {Kind.DROP, Kind.HALF}:
         raise ConnectionDropped
     if fault.kind is Kind.HTML502:
         return Reply(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"})

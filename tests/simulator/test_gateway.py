@@ -71,6 +71,16 @@ async def test_a_dropped_connection(sim: Simulator, when: When) -> None:
     assert (entry.status, entry.outcome, entry.carried_out) == (None, "no answer", when is When.AFTER)
 
 
+@pytest.mark.parametrize(("method", "problem"), [("GET", aiohttp.ClientPayloadError), ("PATCH", aiohttp.ClientError)])
+async def test_half_an_answer(sim: Simulator, method: str, problem: type[Exception]) -> None:
+    sim.world.faults.add(Fault(service="graph", kind=Kind.HALF))
+    with pytest.raises(problem):
+        await ask(sim, method)
+    assert sim.world.tenant.user("megan").enabled is (method == "GET")
+    [entry] = sim.world.journal
+    assert (entry.status, entry.outcome, entry.carried_out) == (None, "no answer", True)
+
+
 async def test_a_hanging_request_ends_when_the_client_gives_up(sim: Simulator) -> None:
     sim.world.faults.add(Fault(service="graph", kind=Kind.HANG))
     with pytest.raises(TimeoutError):
