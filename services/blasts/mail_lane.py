@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -11,8 +12,10 @@ from services.blasts import rows
 from services.blasts.model import Blast, BlastState, RecipientState, Via
 from services.database import Database
 from services.database.blast_tables import blast_recipients, blasts
-from services.errors import BadInput, Conflict
+from services.errors import BadInput, Conflict, IRBotError
 from services.mailing import Mail, Mailing, MailState
+
+log = logging.getLogger(__name__)
 
 _R = blast_recipients.c
 # So few that a pause stops the mails soon: the mailing sends about so many a minute.
@@ -44,13 +47,20 @@ class MailLane:
         async with self._database.write() as connection:
             free = _MOST_UNDER_WAY - await _under_way(connection, blast.id)
             query = sa.select(_R.number, _R.address, _R.language).where(*queued).order_by(_R.number).limit(max(0, free))
-            mails, refused = [], []
-            for row in (await connection.execute(query)).all():
+            waiting = (await connection.execute(query)).all()
+            unknown = {
+                _number(mail.key)
+                for mail in (await self._mailing.states(connection, _cause(blast)) if waiting else ())
+                if mail.state is MailState.UNKNOWN
+            }
+            mails, refused, again = [], [], []
+            for row in waiting:
+                if row.number in unknown:
+                    again.append(row.number)
+                    continue
                 words = blast.content.mail_in(row.language)
                 try:
-                    mails.append(
-                        (row.number, Mail(f"{_cause(blast)}:{row.number}", row.address, words.subject, words.text))
-                    )
+                    mails.append((row.number, Mail(_key(blast, row.number), row.address, words.subject, words.text)))
                 except BadInput:
                     refused.append(row.number)
             if mails:
@@ -64,6 +74,20 @@ class MailLane:
             for numbers, values in ends:
                 these = sa.and_(_R.blast_id == blast.id, _R.number.in_(numbers))
                 await connection.execute(sa.update(blast_recipients).where(these).values(**values))
+        for number in again:
+            await self._send_again(blast, number)
+
+    async def _send_again(self, blast: Blast, number: int) -> None:
+        """Sends a mail of unknown outcome after all, unless it is found in Sent Items or may still turn up there."""
+        try:
+            state = await self._mailing.send_again(_key(blast, number))
+        except IRBotError as error:
+            log.info("mail %s is not sent again for now: %s %s", _key(blast, number), error.code, dict(error.data))
+            state = MailState.UNKNOWN
+        ends, reason = _ENDS.get(state, (RecipientState.SENDING, None))
+        this = (_R.blast_id == blast.id, _R.number == number, _R.state == RecipientState.QUEUED.value)
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(blast_recipients).where(*this).values(state=ends.value, reason=reason))
 
     async def _can_send(self, queued: list[sa.ColumnElement[bool]]) -> bool:
         """Whether anybody waits and there is a mailbox to send from."""
@@ -89,8 +113,8 @@ class MailLane:
                     state, reason = _ENDS[mail.state]
                     this = (
                         _R.blast_id == blast.id,
-                        _R.number == int(mail.key.rpartition(":")[2]),
-                        _R.state != state.value,
+                        _R.number == _number(mail.key),
+                        _R.state.not_in((state.value, RecipientState.QUEUED.value)),  # queued: to be sent again
                     )
                     sent_at = (mail.at or now) if state is RecipientState.SENT else _R.sent_at
                     values = {"state": state.value, "reason": reason, "sent_at": sent_at}
@@ -115,3 +139,11 @@ async def _under_way(connection: AsyncConnection, blast_id: str) -> int:
 
 def _cause(blast: Blast) -> str:
     return f"blast:{blast.id}"
+
+
+def _key(blast: Blast, number: int) -> str:
+    return f"{_cause(blast)}:{number}"
+
+
+def _number(key: str) -> int:
+    return int(key.rpartition(":")[2])

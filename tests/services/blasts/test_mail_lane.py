@@ -23,6 +23,8 @@ class FakeMailing:
     mails: dict[str, Mail] = field(default_factory=dict)
     ends: dict[str, MailState] = field(default_factory=dict)
 
+    turned_up: set[str] = field(default_factory=set)  # what Sent Items holds by now
+    may_turn_up: set[str] = field(default_factory=set)
     mailbox: bool = True
 
     async def sender(self) -> None:
@@ -48,6 +50,16 @@ class FakeMailing:
         waiting = [key for key, state in self.ends.items() if state is MailState.WANTED]
         self.ends.update(dict.fromkeys(waiting, MailState.CANCELLED))
         return len(waiting)
+
+    async def send_again(self, key: str) -> MailState:
+        if key in self.may_turn_up:
+            raise Conflict(reason="mail-may-still-turn-up")
+        self.ends[key] = MailState.SENT if key in self.turned_up else MailState.WANTED
+        return self.ends[key]
+
+    def key_of(self, recipient: str) -> str:
+        """The key of the mail to this address."""
+        return next(key for key, mail in self.mails.items() if mail.recipient == recipient)
 
     def end(self, recipient: str, state: MailState) -> None:
         """What became of the mail to this address."""
@@ -102,6 +114,33 @@ async def test_how_a_mail_ended_is_told_by_its_own_words(office: PostOffice, mai
     done = await office.carry_out(blast)
     assert done.state is BlastState.DONE
     assert list((await office.reasons(blast)).values()) == [None, "mail-refused", "no-answer", "bounced"]
+
+
+async def test_unknown_mails_are_sent_again_unless_they_turned_up_or_still_may(
+    office: PostOffice, mailing: FakeMailing
+) -> None:
+    blast = await office.approved(outside(3))
+    await office.carry_out(blast)
+    mailing.end_all(MailState.UNKNOWN)
+    assert (await office.carry_out(blast)).state is BlastState.DONE
+    assert (await office.counts(blast)).unknown == 3
+
+    mailing.turned_up = {mailing.key_of("person1@fabrikam.com")}
+    mailing.may_turn_up = {mailing.key_of("person2@fabrikam.com")}
+    await office.blasts.send_again(blast.id, CAROL, CHANNEL)
+    assert (await office.carry_out(blast)).state is BlastState.RUNNING
+    mailing.end_all(MailState.SENT)
+    assert (await office.carry_out(blast)).state is BlastState.DONE
+    counts = await office.counts(blast)
+    assert (counts.sent, counts.unknown) == (2, 1)
+    assert (await office.reasons(blast))["person2@fabrikam.com"] == "no-answer"
+
+    mailing.may_turn_up.clear()
+    await office.blasts.send_again(blast.id, CAROL, CHANNEL)
+    await office.carry_out(blast)
+    mailing.end_all(MailState.SENT)
+    await office.carry_out(blast)
+    assert (await office.counts(blast)).sent == 3
 
 
 async def test_a_mail_that_comes_back_later_is_noticed(office: PostOffice, mailing: FakeMailing) -> None:
