@@ -6,7 +6,6 @@ the run looks in the cloud before doing anything again.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services import metrics, tasks
 from services.channel import Actor
 from services.database import Database, insert_once, tables
+from services.database.ids import ordered_id
 from services.incidents import store, timeline
 from services.incidents.model import actor_from_json
 from services.incidents.timeline import AuditTag
@@ -102,7 +102,7 @@ class Ledger:
             new = await insert_once(
                 connection,
                 tables.step_runs,
-                id=str(uuid.uuid4()),
+                id=ordered_id(),
                 incident_id=incident_id,
                 step_id=step_id,
                 kind=kind.value,
@@ -310,7 +310,7 @@ async def runs_of(connection: AsyncConnection, incident_id: str) -> tuple[Run, .
     query = (
         sa.select(tables.step_runs)
         .where(tables.step_runs.c.incident_id == incident_id)
-        .order_by(tables.step_runs.c.started_at)
+        .order_by(tables.step_runs.c.started_at, tables.step_runs.c.id)
     )
     return tuple(_run(row) for row in await connection.execute(query))
 

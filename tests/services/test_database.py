@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import chain
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from services.database import Database, migrate, sync_url, tables
+from services.database.ids import ordered_id
 from services.database.schema import metadata
 from tests.postgres import Cluster
 
@@ -183,3 +186,16 @@ async def test_a_connection_to_read_sees_what_is_kept_and_writes_nothing(databas
             await connection.execute(sa.insert(tables.people).values(**_person("b")))
     await reading.close()
     assert await _people(database) == ["a"]
+
+
+def test_ids_sort_in_the_order_in_which_they_were_made() -> None:
+    ids = [ordered_id() for _ in range(2000)]
+    assert ids == sorted(set(ids))
+    assert {(UUID(one).version, UUID(one).variant) for one in ids} == {(7, "specified in RFC 4122")}
+
+
+def test_threads_never_make_the_same_id_and_each_makes_its_own_in_order() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: [ordered_id() for _ in range(500)], range(4)))
+    assert all(ids == sorted(ids) for ids in made)
+    assert len(set(chain(*made))) == 2000

@@ -50,6 +50,12 @@ async def test_a_run_reads_back_the_same(database: Database, incident_id: str) -
     assert (run.state, run.plan, run.actor, run.kind) == (State.RUNNING, PLAN, actor("adele"), RunKind.APPLY)
 
 
+async def test_runs_that_begin_at_the_same_time_stay_in_order(database: Database, incident_id: str) -> None:
+    begun = tuple([(await _begin(database, incident_id, f"c-{number}")).id for number in range(12)])
+    async with database.read() as connection:
+        assert tuple(run.id for run in await runs_of(connection, incident_id)) == begun
+
+
 async def test_the_first_end_stays(database: Database, incident_id: str) -> None:
     ledger, run = Ledger(database, VAULT), await _begin(database, incident_id)
     await ledger.end(run, Outcome(State.DONE, "First."), NOW, {"piece": [1]})
