@@ -25,6 +25,7 @@ from dialogs.verbs import Verb
 from services import approvals
 from services.access import Permission
 from services.approvals import ApprovalState, PlanKind
+from services.bulk import Halt
 from services.channel import Card
 from services.errors import BadInput, Conflict, NotFound
 from services.incidents import store, timeline
@@ -32,6 +33,7 @@ from services.incidents.model import LATER, Incident, IncidentState, Phase
 from services.incidents.progress import OPEN, PLANNED, PLANNING, WAITING, Standing, is_fresh, progress_of
 from services.incidents.timeline import AuditTag
 from services.playbook import ENTRY_BY_ID, TASKS, by_hand
+from services.playbook.halting import standing_halt
 from services.playbook.ledger import runs_of
 from services.playbook.on_demand import PlanState, StepPlan, post_key, step_plan
 from services.playbook.step import Entry, Guided, HumanTask, Plan, Risk, State, Step
@@ -105,6 +107,11 @@ async def view_of(
     async with parts.database.read() as connection:
         incident = await store.get(connection, incident_id)
         progress = await progress_of(connection, incident, parts.steps)
+        halts = {
+            each.entry.id: await standing_halt(connection, each.run)
+            for each in progress.of(phase)
+            if each.run is not None
+        }
     may = viewer.permissions if viewer else frozenset(Permission)
     is_open = incident.state is IncidentState.OPEN
     lines: list[PhaseLine] = []
@@ -114,6 +121,7 @@ async def view_of(
         button = offered[standing.entry.id]
         if button is not None and standing is first:
             button = Button(button.title, button.verb, button.id, button.nonce, ButtonStyle.POSITIVE)
+        steering = _steering(incident, standing, halts.get(standing.entry.id), may) if is_open else ()
         state = shown_state(standing.entry.id, standing.state)
         lines.append(
             PhaseLine(
@@ -123,7 +131,7 @@ async def view_of(
                 reason=standing.reason,
                 who=standing.who,
                 at=standing.at,
-                buttons=() if button is None else (button,),
+                buttons=steering if button is None else (button,),
             )
         )
     return PhaseView(
@@ -171,6 +179,20 @@ def _button(incident: Incident, standing: Standing, may: frozenset[Permission]) 
     return Button("Plan again…" if again else "Plan…", Verb.STEP_PLAN, target, nonce)
 
 
+def _steering(
+    incident: Incident, standing: Standing, halt: Halt | None, may: frozenset[Permission]
+) -> tuple[Button, ...]:
+    """The buttons of a step that works off long lists: each belongs to the run that it steers."""
+    run = standing.run
+    if run is None or halt is None or halt is Halt.STOPPED or standing.entry.may_run not in may:
+        return ()
+    target = f"{incident.id}/{standing.entry.id}"
+    stop = Button("Stop here", Verb.STEP_STOP, target, run.id)
+    if halt is Halt.PAUSED:
+        return Button("Go on", Verb.STEP_RESUME, target, run.id, ButtonStyle.POSITIVE), stop
+    return Button("Pause", Verb.STEP_PAUSE, target, run.id), stop
+
+
 def _nonce(incident: Incident, plan: StepPlan | None) -> str:
     """A button asks for a plan once: the next one belongs to the plan that has been drawn since."""
     return plan.nonce if plan is not None else incident.nonce
@@ -195,10 +217,12 @@ async def plan(parts: Parts, click: Click) -> Answer:
 
 
 async def _begin(parts: Parts, click: Click, *, reads: bool) -> Answer:
-    incident, step = await _step(parts, click.id)
+    incident, step = await step_of(parts, click.id)
     if (step.risk is Risk.READ) is not reads:
         raise BadInput(reason="unknown-button")
-    standing = await parts.access.require(click.actor, step.may_run, click.conversation, incident_id=incident.id)
+    standing = await parts.access.require(
+        click.actor, step.may_run, click.conversation, incident_id=incident.id, harmless=True
+    )
     async with parts.database.read() as connection:
         row = await step_plan(connection, incident.id, step.id)
     if not store.same_nonce(_nonce(incident, row), click.nonce):
@@ -208,7 +232,7 @@ async def _begin(parts: Parts, click: Click, *, reads: bool) -> Answer:
     return CardAnswer(phase_card(await view_of(parts, incident.id, step.phase, viewer=viewer)))
 
 
-async def _step(parts: Parts, target: str) -> tuple[Incident, Step]:
+async def step_of(parts: Parts, target: str) -> tuple[Incident, Step]:
     """The incident and the step of a button. Raises NotFound and BadInput."""
     incident_id, _, step_id = target.partition("/")
     step = next((each for each in parts.steps if each.id == step_id), None)
@@ -224,7 +248,7 @@ async def _step(parts: Parts, target: str) -> tuple[Incident, Step]:
 async def plan_answer(parts: Parts, key: str) -> Card:
     """The card of the post with this key: the plan while it can be asked for, and else a word about it."""
     _, incident_id, step_id, nonce = key.split(":")
-    incident, step = await _step(parts, f"{incident_id}/{step_id}")
+    incident, step = await step_of(parts, f"{incident_id}/{step_id}")
     async with parts.database.read() as connection:
         newest = await approvals.newest_of(connection, incident.id)
     try:
@@ -295,7 +319,7 @@ async def ask_all(parts: Parts, click: Click) -> Answer:
 
 
 async def _ask(parts: Parts, click: Click, *, every: bool) -> Answer:
-    incident, step = await _step(parts, click.id)
+    incident, step = await step_of(parts, click.id)
     await parts.access.require(click.actor, step.may_run, click.conversation, incident_id=incident.id)
     row = await _fresh(parts, incident, step, click.nonce)
     wanted: dict[str, Plan] = {step.id: row.plan} if every else ticked({step.id: row.plan}, click.inputs)

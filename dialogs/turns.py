@@ -32,6 +32,7 @@ from dialogs import (  # the dialogs' own names
     educate,
     evict,
     evidence,
+    halting,
     help,  # noqa: A004
     links,
     lock,
@@ -98,6 +99,7 @@ from services.incidents import store
 from services.incidents.model import IncidentState, actor_from_json, conversation_from_json
 from services.plain_words import explain
 from services.playbook import GUIDED
+from services.playbook.halting import Steer
 from services.posts import PostKind
 from services.requests import Request, RequestState
 
@@ -164,7 +166,10 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.STEP_ASK: phases.ask,
     Verb.STEP_ASK_ALL: phases.ask_all,
     Verb.STEP_CHECK: phases.check,
+    Verb.STEP_PAUSE: halting.steering(Steer.PAUSE),
     Verb.STEP_PLAN: phases.plan,
+    Verb.STEP_RESUME: halting.steering(Steer.RESUME),
+    Verb.STEP_STOP: halting.steering(Steer.STOP),
     Verb.TASK_CHECK: tasks.check,
     Verb.TASK_DONE: tasks.done,
     Verb.TASK_SHOW: tasks.show,

@@ -26,6 +26,7 @@ from services.errors import (
     NotFound,
     OnPremises,
     Refusal,
+    Stopped,
     Throttled,
     Unavailable,
     UnknownOutcome,
@@ -49,8 +50,6 @@ def explain(error: IRBotError) -> Explanation:
     reasons = _REASONS.get(type(error))
     if reasons is not None:
         found = reasons.get(str(error.data.get("reason")))
-        if found is not None and error.data.get("reason") == "stopped" and error.data.get("by"):
-            return replace(found, what=f"All work was stopped by {_quoted(error.data['by'])}.")
         if found is not None and error.data.get("reason") == "people-not-resolved":
             return replace(found, what=_unresolved(error) or found.what)
         if found is not None:
@@ -85,6 +84,13 @@ def _not_allowed(error: IRBotError) -> Explanation:
     return Explanation(
         "Not allowed", "You may not do this in IRBot.", "Ask an IRBot administrator if you think that you should."
     )
+
+
+def _stopped(error: IRBotError) -> Explanation:
+    by, why = _quoted(error.data.get("by")), _quoted(error.data.get("why")).rstrip(".")
+    what = f"All work was stopped by {by}." if by else "An administrator stopped all work."
+    what = f"{what.rstrip('.')}: {why}." if why else what
+    return Explanation("Stopped", what, "Wait until an administrator writes “resume”.")
 
 
 def _not_found(error: IRBotError) -> Explanation:
@@ -211,6 +217,7 @@ _ROWS: Mapping[type, Callable[[IRBotError], Explanation]] = {
     Refusal: _refused,
     BadInput: _bad_input,
     NotAllowed: _not_allowed,
+    Stopped: _stopped,
     NotFound: _not_found,
     Ambiguous: _ambiguous,
     Conflict: _conflict,
@@ -231,6 +238,7 @@ _ROWS: Mapping[type, Callable[[IRBotError], Explanation]] = {
 _HELP = "Write “help” to see what I can do."
 _WRITE_ONE = "Write “compromise” and one sign-in name, such as “compromise megan@contoso.com”."
 _NEW_CARD = "Use the newest card of this incident."
+_NEW_PLAN = "Press the button on the incident's card again to see the plan as it is now."
 _NOT_ALLOWED: Mapping[str, Explanation] = {
     "somebody-elses-file": Explanation(
         "Not your file", "This file was offered to somebody else.", "Write `report` to get your own."
@@ -285,9 +293,6 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
         "IRBot could not look up your roles, so it did nothing.",
         "Try again in a minute.",
     ),
-    "stopped": Explanation(
-        "Stopped", "An administrator stopped all work.", "Wait until an administrator writes “resume”."
-    ),
     "subject-of-incident": Explanation(
         "Not from this account",
         "This account is part of an open incident, so it cannot do anything in IRBot.",
@@ -309,6 +314,11 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Set in the environment",
         "This is set in IRBot's environment, so it cannot be set here. Nothing was saved.",
         "Change it where IRBot is installed.",
+    ),
+    "protection-not-read": Explanation(
+        "Not looked up",
+        "Whom administrators protect from Teams could not be read from the database.",
+        "Check IRBOT_DATABASE_URL and IRBOT_DATA_DIR, then try again.",
     ),
     "not-throw-away": Explanation(
         "Not this account",
@@ -526,11 +536,8 @@ _CONFLICTS: Mapping[str, Explanation] = {
         "Ask an Entra administrator to switch them on, or set a new password by hand.",
     ),
     "not-stopped": Explanation("Nothing is stopped", "Work goes on as it is.", "There is nothing to do."),
-    "stopped": Explanation(
-        "Stopped", "An administrator stopped all work.", "Wait until an administrator writes “resume”."
-    ),
     "work-stopped": Explanation(
-        "Stopped", "An administrator stopped this work.", "Plan this step again to do what is left."
+        "Stopped", "This was stopped before its end.", "Plan this step again to do what is left."
     ),
     "newer-data": Explanation(
         "From a newer IRBot", "This copy was made by a newer version of IRBot.", "Install that version, then try again."
@@ -649,6 +656,12 @@ _BAD_INPUT: Mapping[str, Explanation] = {
     ),
     "own-account": Explanation(
         "Not by yourself", "Nobody decides about their own account.", "Ask another responder to look at it."
+    ),
+    "plan-asked": Explanation(
+        "Asked for already", "This plan was asked for before. Your click changed nothing.", _NEW_PLAN
+    ),
+    "plan-old": Explanation(
+        "That plan is old", "Things have changed since this plan was drawn up. Your click changed nothing.", _NEW_PLAN
     ),
     "reason-missing": Explanation(
         "Why?", "A line is waived only with a reason.", "Write one that others will understand later."

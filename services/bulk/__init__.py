@@ -6,6 +6,21 @@ mailbox before anything is sent again.
 """
 
 from services.bulk.engine import Bulk, LeaseLost
-from services.bulk.model import Check, Entry, Halt, Job, JobState, Progress, Switches, Work
+from services.bulk.model import Check, Entry, Halt, Job, JobState, Progress, Switches, Work, undo_of
+from services.bulk.rows import halt_lists, halt_of
 
-__all__ = ["Bulk", "Check", "Entry", "Halt", "Job", "JobState", "LeaseLost", "Progress", "Switches", "Work"]
+__all__ = [
+    "Bulk",
+    "Check",
+    "Entry",
+    "Halt",
+    "Job",
+    "JobState",
+    "LeaseLost",
+    "Progress",
+    "Switches",
+    "Work",
+    "halt_lists",
+    "halt_of",
+    "undo_of",
+]

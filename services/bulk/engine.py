@@ -21,6 +21,7 @@ from services.bulk.model import (
     Switches,
     Work,
     reached,
+    undo_of,
 )
 from services.bulk.rows import Rows
 from services.database import Database
@@ -105,7 +106,7 @@ class Bulk:
 
     async def reverse(self, job_id: str) -> str | None:
         """The id of the job that puts back what that one changed; the same however often it is asked. None for none."""
-        undo_id = str(uuid.uuid5(uuid.UUID(job_id), "undo"))
+        undo_id = undo_of(job_id)
         made = await self._rows.job(undo_id)
         if made is None or made.state is JobState.DRAFT:
             job = await self.need(job_id)
@@ -149,10 +150,6 @@ class Bulk:
         await self._rows.end(job_id, "" if failure is None else explain(failure).what, self._now())
         if failure is not None and not await self._rows.changed(job_id):
             raise failure
-
-    async def halt(self, job_id: str, halt: Halt) -> None:
-        """Pauses a running job, lets it go on, or stops it after what is under way."""
-        await self._rows.halt(job_id, halt)
 
     async def progress(self, job_id: str) -> Progress:
         """How far a job is."""

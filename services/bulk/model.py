@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -160,3 +161,8 @@ class Work(Protocol):
 def reached(now: Switches, wanted: Switches) -> bool:
     """Whether an item stands as it is to stand."""
     return all(now.get(name) == value for name, value in wanted.items())
+
+
+def undo_of(job_id: str) -> str:
+    """The id of the list that puts back what the list with this id changed."""
+    return str(uuid.uuid5(uuid.UUID(job_id), "undo"))

@@ -163,11 +163,6 @@ class Rows:
                 .values(state=JobState.ENDED.value, reason=reason, ended_at=now)
             )
 
-    async def halt(self, job_id: str, halt: Halt) -> None:
-        """Says what a person wants of the job."""
-        async with self._database.write() as connection:
-            await connection.execute(sa.update(bulk_jobs).where(bulk_jobs.c.id == job_id).values(halt=halt.value))
-
     async def counts(self, job_id: str) -> Counter[ItemState]:
         """How many items are how far."""
         query = sa.select(_HAS.state, sa.func.count()).where(_HAS.job_id == job_id).group_by(_HAS.state)
@@ -294,6 +289,21 @@ class Rows:
                 return
             yield part
             last = part[-1].key
+
+
+async def halt_lists(connection: AsyncConnection, job_ids: Collection[str], halt: Halt) -> None:
+    """Says what a person wants of these lists, in the caller's transaction. Those that are over stay as they are."""
+    these = sa.and_(bulk_jobs.c.id.in_(list(job_ids)), bulk_jobs.c.state != JobState.ENDED.value)
+    await connection.execute(sa.update(bulk_jobs).where(these).values(halt=halt.value))
+
+
+async def halt_of(connection: AsyncConnection, job_ids: Collection[str]) -> Halt | None:
+    """What a person last wanted of those of the lists that are not over; None where all are, or there are none."""
+    query = sa.select(bulk_jobs.c.halt).where(
+        bulk_jobs.c.id.in_(list(job_ids)), bulk_jobs.c.state.in_([JobState.FROZEN.value, JobState.RUNNING.value])
+    )
+    halts = {Halt(value) for value in (await connection.execute(query)).scalars()}
+    return next((halt for halt in (Halt.STOPPED, Halt.PAUSED, Halt.NONE) if halt in halts), None)
 
 
 async def _record(connection: AsyncConnection, job_id: str, owner: str | None, results: Sequence[Result]) -> None:

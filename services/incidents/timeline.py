@@ -58,7 +58,10 @@ class AuditTag(StrEnum):
     RULE_LOCKED = "rule:locked"
     SIGN_SEEN = "sign:seen"
     STEP_ENDED = "step:ended"
+    STEP_PAUSED = "step:paused"
+    STEP_RESUMED = "step:resumed"
     STEP_STARTED = "step:started"
+    STEP_STOPPED = "step:stopped"
     SUBJECT_RECOGNISED = "subject:recognised"
     TASK_ASKED = "task:asked"
     TASK_DONE = "task:done"
@@ -68,6 +71,8 @@ class AuditTag(StrEnum):
     WATCH_ALARMED = "watch:alarmed"
     WATCH_LOOKED = "watch:looked"
     WATCH_STARTED = "watch:started"
+    WORK_RESUMED = "work:resumed"
+    WORK_STOPPED = "work:stopped"
 
 
 @dataclass(frozen=True)

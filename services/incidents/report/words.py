@@ -157,6 +157,11 @@ def _seen(data: Mapping[str, Any]) -> str:
     return f"Seen meanwhile: {'; '.join(map(str, data.get('signs') or ()))}"
 
 
+def _stopped(data: Mapping[str, Any]) -> str:
+    why = f" Why: {data['reason']}" if data.get("reason") else ""
+    return f"All work was stopped by {data.get('by') or 'an administrator'}.{why}"
+
+
 def _proposed(data: Mapping[str, Any]) -> str:
     return f"Plan drawn up: {kind(data.get('kind'))}" if data.get("kind") else "Plan drawn up"
 
@@ -194,7 +199,10 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     AuditTag.RULE_LOCKED: lambda data: f"The rule {data.get('rule')} approved the lock, as an administrator set it.",
     AuditTag.SIGN_SEEN: _seen,
     AuditTag.STEP_ENDED: _ended,
+    AuditTag.STEP_PAUSED: _step_and("paused"),
+    AuditTag.STEP_RESUMED: _step_and("went on after a pause"),
     AuditTag.STEP_STARTED: _step_and("started"),
+    AuditTag.STEP_STOPPED: _step_and("stopped before its end"),
     AuditTag.SUBJECT_RECOGNISED: _plain("Account recognised."),
     AuditTag.TASK_ASKED: _task("asked for"),
     AuditTag.TASK_DONE: _task("done"),
@@ -204,6 +212,8 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     AuditTag.WATCH_ALARMED: _watched,
     AuditTag.WATCH_LOOKED: _watched,
     AuditTag.WATCH_STARTED: _plain("The watch for a return began."),
+    AuditTag.WORK_RESUMED: lambda data: f"All work goes on. Said by {data.get('by') or 'an administrator'}.",
+    AuditTag.WORK_STOPPED: _stopped,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 import sqlalchemy as sa
 
-from services.bulk import Bulk, Halt, JobState, LeaseLost, Progress
+from services.bulk import Bulk, Halt, Job, JobState, LeaseLost, Progress, halt_lists
 from services.database import Database, tables
 from services.database.bulk_tables import bulk_items
 from services.errors import Conflict, IRBotError, MissingRole, OnPremises, Throttled, UnknownOutcome, UpstreamDown
@@ -286,10 +286,15 @@ async def test_a_missing_role_is_an_error_while_nothing_is_done_and_a_reason_aft
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
+async def _halt(database: Database, job: Job, halt: Halt) -> None:
+    async with database.write() as connection:
+        await halt_lists(connection, [job.id], halt)
+
+
 async def test_a_stop_leaves_the_rest_and_says_so(database: Database) -> None:
     boxes, process = Mailboxes(200), bulk(database)
     job = await frozen(process, boxes)
-    await process.halt(job.id, Halt.STOPPED)
+    await _halt(database, job, Halt.STOPPED)
     with pytest.raises(Conflict, match="work-stopped"):
         await process.run(job.id, boxes)
     assert not boxes.calls
@@ -301,12 +306,12 @@ async def test_a_stop_leaves_the_rest_and_says_so(database: Database) -> None:
 async def test_a_pause_holds_the_work_until_it_is_over(database: Database) -> None:
     boxes, process = Mailboxes(), bulk(database)
     job = await frozen(process, boxes)
-    await process.halt(job.id, Halt.PAUSED)
+    await _halt(database, job, Halt.PAUSED)
     running = asyncio.create_task(process.run(job.id, boxes))
     await asyncio.sleep(0.3)
     assert not boxes.calls
     assert (await process.progress(job.id)).words == "0 of 45, paused"
-    await process.halt(job.id, Halt.NONE)
+    await _halt(database, job, Halt.NONE)
     await asyncio.wait_for(running, 10)
     assert boxes.open == []
 
