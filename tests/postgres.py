@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,33 @@ def find_binaries() -> Path | None:
 class Cluster:
     """A running server that listens on a socket in its own folder and nowhere else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, who: dict[str, Any], settings: Sequence[str]) -> None:
         self.folder = folder
-        self._template = ""
+        self._options = [part for setting in settings for part in ("-c", setting)]
+        self._binaries = binaries
+        self._who = who
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers; the test fails where it does not."""
+        folder = str(self.folder)
+        where = ["-D", str(self.folder / "data"), "-k", folder, "-c", "listen_addresses="]
+        with (self.folder / "log").open("ab") as log:
+            server = self._server = subprocess.Popen(
+                [str(self._binaries / "postgres"), *where, *self._options],
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                **self._who,
+            )
+        _wait(server, self.folder)
+
+    def stop(self) -> None:
+        """Ends it at once, as a crash does; what was committed is there again after `start`."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGQUIT)
+            self._server.wait(timeout=20)
+            self._server = None
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of a database of this server."""
@@ -64,8 +88,11 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Starts a cluster of its own. Where PostgreSQL's server is not installed the test is skipped; in CI it fails."""
+def cluster(*settings: str) -> Iterator[Cluster]:
+    """Starts a cluster of its own, with further settings that go before the usual ones.
+
+    Where PostgreSQL's server is not installed the test is skipped; in CI it fails.
+    """
     binaries = find_binaries()
     if binaries is None:
         go_without("PostgreSQL's server (initdb) is not installed.")
@@ -86,21 +113,12 @@ def cluster() -> Iterator[Cluster]:
         )
         if made.returncode != 0:
             pytest.fail(f"initdb failed: {made.stderr[-2000:]}")
-        options = [part for setting in _PACE for part in ("-c", setting)]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", *options],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                **who,
-            )
+        server = Cluster(folder, binaries, who, (*_PACE, *settings))
         try:
-            _wait(server, folder)
-            yield Cluster(folder)
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(timeout=20)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
