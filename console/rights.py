@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from console.words import complain, say, words_of
 from services import logs
 from services.approvals import RuleBook
-from services.doctor import Shell, Verdict, as_json, as_lines, examine, find, grant_script, prove
+from services.doctor import Shell, Sources, Verdict, as_json, as_lines, examine, find, grant_script, prove
 from services.errors import IRBotError
 from services.microsoft365 import Tokens, open_microsoft365
 from services.plain_words import explain
@@ -38,13 +38,14 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if diagnosis.fit else 1
 
 
-async def _prove(settings: Settings, sought: str) -> int:
+async def _prove(environment: Settings, sought: str) -> int:
     """Asks, then tries every step on the account; 1 when one of them did not do what it says."""
-    tokens = Tokens(settings)
-    m365 = await open_microsoft365(settings, tokens)
+    sources = await Sources.read(environment)
+    tokens = Tokens(sources.settings)
+    m365 = await open_microsoft365(sources.settings, tokens)
     try:
         try:
-            ctx = await find(m365, settings, sought, datetime.now(UTC))
+            ctx = await find(m365, sources, sought, datetime.now(UTC))
         except IRBotError as error:
             words = explain(error)
             return complain(f"Nothing was tried: {words.what} {words.next_step}".strip())

@@ -103,7 +103,11 @@ class Organisation:
         async with self._reading:
             async with self._database.read() as connection:
                 found = await entries(connection)
-            self.settings.hold(self._merged(found))
+            self.take(found)
+
+    def take(self, found: Sequence[Entry]) -> None:
+        """Merges these entries into the settings."""
+        self.settings.hold(self._merged(found))
 
     def fixed(self, kind: Kind) -> bool:
         """Whether the environment sets this single value, so that it cannot be set from Teams."""

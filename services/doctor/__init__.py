@@ -5,6 +5,7 @@ from services.doctor.model import Check, Diagnosis, Grade, StepCheck
 from services.doctor.page import as_json, as_lines
 from services.doctor.prove import Proof, Verdict, find, prove
 from services.doctor.scripts import Shell, grant_script
+from services.doctor.sources import Sources
 
 __all__ = [
     "Check",
@@ -12,6 +13,7 @@ __all__ = [
     "Grade",
     "Proof",
     "Shell",
+    "Sources",
     "StepCheck",
     "Verdict",
     "as_json",

@@ -6,7 +6,6 @@ import asyncio
 import email.utils
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -16,6 +15,7 @@ from services.access import Role
 from services.database import Database, newest_revision
 from services.doctor import judge
 from services.doctor.model import Check, Diagnosis, Grade
+from services.doctor.sources import Sources, no_file_yet, setting_checks
 from services.errors import IRBotError, UpstreamDown
 from services.microsoft365 import Microsoft365, open_microsoft365
 from services.microsoft365.exchange import PERMISSION as EXCHANGE_APP_ROLE
@@ -45,17 +45,19 @@ T = TypeVar("T")
 
 
 async def examine(
-    settings: Settings, now: Callable[[], datetime], url: str | None = None, patience_seconds: float = 40.0
+    environment: Settings, now: Callable[[], datetime], url: str | None = None, patience_seconds: float = 40.0
 ) -> Diagnosis:
     """Looks, each time for at most `patience_seconds`. Sends nothing that changes anything.
 
-    `url` is where Teams reaches the bot, looked at where it is given.
+    What is judged are the settings as the running bot has them: the environment's, and what administrators set in
+    Teams. `url` is where Teams reaches the bot, looked at where it is given.
     """
-    tokens = Tokens(settings)
+    sources = await Sources.read(environment, patience_seconds)
+    tokens = Tokens(sources.settings)
     try:
-        m365 = await open_microsoft365(settings, tokens)
+        m365 = await open_microsoft365(sources.settings, tokens)
         try:
-            return await _Examination(settings, tokens, m365, now, patience_seconds).whole(url)
+            return await _Examination(sources, tokens, m365, now, patience_seconds).whole(url)
         finally:
             await m365.close()
     finally:
@@ -65,13 +67,14 @@ async def examine(
 class _Examination:
     def __init__(
         self,
-        settings: Settings,
+        sources: Sources,
         tokens: Tokens,
         m365: Microsoft365,
         now: Callable[[], datetime],
         patience_seconds: float,
     ) -> None:
-        self._settings = settings
+        self._sources = sources
+        self._settings = sources.settings
         self._tokens = tokens
         self._m365 = m365
         self._now = now
@@ -100,6 +103,7 @@ class _Examination:
             judge.program(self._settings.profile, granted),
             judge.exchange(exchange_role, cmdlets),
             *(check for part in found for check in part),
+            *setting_checks(self._sources),
         )
         steps = tuple(judge.step_check(step, granted, cmdlets) for step in steps_of(self._settings.profile))
         return Diagnosis(tuple(checks), steps)
@@ -161,8 +165,9 @@ class _Examination:
                 query = sa.text("SELECT version_num FROM alembic_version")
                 revision = (await connection.execute(query)).scalar_one()
         except sa.exc.DBAPIError as error:
-            if database.is_sqlite and not self._sqlite_is_there():
-                return (Check("database", title, Grade.GOOD, "There is none yet; the first start makes it."),)
+            if no_file_yet(self._settings):
+                where = f"There is none yet in {self._settings.data_dir.resolve()}; the first start makes it."
+                return (Check("database", title, Grade.GOOD, where),)
             return (
                 Check(
                     "database",
@@ -186,10 +191,6 @@ class _Examination:
                 ),
             )
         return (Check("database", title, Grade.GOOD, "It answers, and its tables are up to date."),)
-
-    def _sqlite_is_there(self) -> bool:
-        file = sa.make_url(self._settings.sql_url).database
-        return file is not None and Path(file).exists()
 
     async def _bot_token(self) -> Sequence[Check]:
         title = "Bot Framework"
@@ -255,21 +256,7 @@ class _Examination:
             Role.COMMUNICATOR: settings.communicator_groups,
             Role.ADMINISTRATOR: settings.administrator_groups,
         }
-        checks = [await self._role(role, ids) for role, ids in groups.items()]
-        protected = (*settings.break_glass_users, *settings.break_glass_groups)
-        if protected:
-            checks.append(Check("break-glass", "Break-glass accounts", Grade.GOOD, f"{len(protected)} named."))
-        else:
-            checks.append(
-                Check(
-                    "break-glass",
-                    "Break-glass accounts",
-                    Grade.WARNING,
-                    "None is named.",
-                    "Set IRBOT_BREAK_GLASS_USERS to the object ids of your emergency accounts.",
-                )
-            )
-        return checks
+        return [await self._role(role, ids) for role, ids in groups.items()]
 
     async def _role(self, role: Role, group_ids: Sequence[str]) -> Check:
         check_id, title = f"role-{role.value.lower()}", f"{role.value}s"

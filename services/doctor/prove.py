@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.doctor.sources import Sources
 from services.errors import Conflict, IRBotError, NotFound
 from services.incidents.model import Phase
 from services.incidents.subjects import recognise
@@ -19,7 +20,6 @@ from services.microsoft365 import Microsoft365
 from services.plain_words import explain
 from services.playbook.step import Change, Context, Plan, Risk, Step, Undo
 from services.rights import steps_of
-from services.settings import Settings
 
 _PHASES = (Phase.PREPARE, Phase.SCOPE, Phase.LOCK, Phase.EVICT)
 # They change what belongs to everybody, not to the account.
@@ -45,8 +45,14 @@ class Proof:
     words: str
 
 
-async def find(m365: Microsoft365, settings: Settings, sought: str, now: datetime) -> Context:
-    """The account to try on. Raises NotFound, and Conflict for one that must not be: privileged, protected, unclear."""
+async def find(m365: Microsoft365, sources: Sources, sought: str, now: datetime) -> Context:
+    """The account to try on. Raises NotFound, and Conflict for one that must not be: privileged, protected, unclear.
+
+    Protected is also whom an administrator protects from Teams; where nobody could look that up, everybody is.
+    """
+    if sources.problem:
+        raise Conflict(reason="protection-not-read")
+    settings = sources.settings
     found = await m365.directory.find_accounts(sought)
     if len(found) != 1:
         raise NotFound(what="account", sought=sought)

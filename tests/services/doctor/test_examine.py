@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from services.channel import Actor
+from services.database import Database
+from services.database.operation_tables import organisation_entries
 from services.doctor import Diagnosis, Grade, as_json, as_lines, examine
+from services.organisation import Kind
 from services.playbook import BY_ID
 from services.rights import EXCHANGE
 from services.settings import Settings
 from simulator.config import SimulatorConfig
-from simulator.faults import Fault, Kind
+from simulator.faults import Fault
+from simulator.faults import Kind as FaultKind
 from simulator.server import Simulator
 
 
@@ -33,6 +40,21 @@ def settings_of(sim: Simulator, folder: Path, **changes: Any) -> Settings:
 
 async def look(sim: Simulator, folder: Path, **changes: Any) -> Diagnosis:
     return await examine(settings_of(sim, folder, **changes), lambda: datetime.now(UTC))
+
+
+async def set_in_teams(settings: Settings, kind: Kind, value: str, shown: str, by: str = "Ada Admin") -> None:
+    """As setup leaves it in the database."""
+    database = await Database.open(settings.sql_url)
+    try:
+        async with database.write() as connection:
+            row = {"kind": kind.value, "value": value, "shown": shown, "by": asdict(Actor("ada", by, ""))}
+            await connection.execute(sa.insert(organisation_entries).values(**row, at=datetime.now(UTC)))
+    finally:
+        await database.close()
+
+
+def found_of(diagnosis: Diagnosis) -> dict[str, str]:
+    return {check.id: check.found for check in diagnosis.checks}
 
 
 def grades(diagnosis: Diagnosis) -> dict[str, Grade]:
@@ -114,6 +136,41 @@ async def test_no_break_glass_account_and_no_sender_are_warnings(sim: Simulator,
     assert grades(diagnosis)["mail"] is Grade.WARNING
 
 
+async def test_what_was_set_in_teams_counts_and_is_told_from_the_environment(sim: Simulator, tmp_path: Path) -> None:
+    settings = settings_of(sim, tmp_path, break_glass_users=(), vip_users=("vip-of-the-environment",), helpdesk="4000")
+    await set_in_teams(settings, Kind.BREAK_GLASS, "emergency-id", "Emergency (emergency@contoso.com)")
+    await set_in_teams(settings, Kind.CHANNEL, "19:here@thread.tacv2", "19:here@thread.tacv2")
+    await set_in_teams(settings, Kind.HELPDESK, "5000", "5000", by="Zoe")
+    diagnosis = await examine(settings, lambda: datetime.now(UTC))
+    found = found_of(diagnosis)
+    assert grades(diagnosis)["break-glass"] is Grade.GOOD
+    assert found["break-glass"] == "Emergency (emergency@contoso.com), added in Teams by Ada Admin."
+    assert found["vip"].startswith("1 by IRBOT_VIP_USERS")
+    assert found["channel"] == "19:here@thread.tacv2, set in Teams by Ada Admin."
+    assert found["helpdesk"] == "4000, by IRBOT_HELPDESK. What Zoe set in Teams does not count beside it."
+    assert found["time-zone"] == "UTC; nobody set it."
+    assert found["setup"].startswith("3 entries")
+
+
+async def test_what_was_set_in_teams_and_cannot_be_read_is_unknown(sim: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "irbot.sqlite").write_text("no database")
+    diagnosis = await look(sim, tmp_path, break_glass_users=())
+    found = grades(diagnosis)
+    assert found["setup"] is found["break-glass"] is found["channel"] is Grade.UNKNOWN
+    assert not diagnosis.fit
+
+
+async def test_tables_from_before_setup_hold_nothing(sim: Simulator, tmp_path: Path) -> None:
+    settings = settings_of(sim, tmp_path)
+    database = await Database.open(settings.sql_url)
+    async with database.write() as connection:
+        await connection.execute(sa.text("DROP TABLE organisation_entries"))
+    await database.close()
+    diagnosis = await examine(settings, lambda: datetime.now(UTC))
+    assert found_of(diagnosis)["setup"] == "Nothing yet."
+    assert grades(diagnosis)["channel"] is Grade.WARNING
+
+
 async def test_the_profile_decides_what_is_looked_at(sim: Simulator, tmp_path: Path) -> None:
     lock = await look(sim, tmp_path, profile="lock")
     investigate = await look(sim, tmp_path, profile="investigate")
@@ -139,7 +196,7 @@ async def test_it_changes_nothing(sim: Simulator, tmp_path: Path) -> None:
 
 
 async def test_a_slow_service_does_not_hold_up_the_rest_for_ever(sim: Simulator, tmp_path: Path) -> None:
-    sim.world.faults.add(Fault(service="graph", path="subscribedSkus", kind=Kind.HANG, times=None))
+    sim.world.faults.add(Fault(service="graph", path="subscribedSkus", kind=FaultKind.HANG, times=None))
     diagnosis = await examine(settings_of(sim, tmp_path), lambda: datetime.now(UTC), patience_seconds=2)
     assert grades(diagnosis)["licences"] is Grade.UNKNOWN
 
