@@ -38,6 +38,7 @@ from services.approvals import Approvals, RuleBook
 from services.blasts.answers import Answers
 from services.blasts.lessons import library
 from services.blasts.work import BlastWork
+from services.brake import Brake
 from services.bulk import Bulk
 from services.clockwork import Clockwork
 from services.database import Database
@@ -117,7 +118,7 @@ class Application:
         settings = organisation.settings  # from here on, what administrators add counts
         at_the_end.push_async_callback(self.tokens.close)
         at_the_end.push_async_callback(self.messenger.close)
-        m365 = await open_microsoft365(settings, self.tokens)
+        m365 = await open_microsoft365(settings, self.tokens, Brake(database).insist)
         at_the_end.push_async_callback(m365.close)
         durable = _durable(database, settings, lock)
         access = Access(settings, m365, database)

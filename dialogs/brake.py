@@ -11,6 +11,7 @@ from services import approvals, brake
 from services.access import Permission
 from services.blasts import braking
 from services.channel import Card
+from services.plain_words import explain
 
 
 async def command(parts: Parts, message: Message, command: Stop | Resume) -> Card:
@@ -26,11 +27,10 @@ async def stop(parts: Parts, message: Message, command: Stop) -> Card:
         held = await brake.put_on(connection, message.actor, command.reason, now)
         asked = await approvals.cancel_waiting(connection, message.actor, now)
         sending = await braking.hold(connection, message.actor, now)
-        await parts.posts.redraw_open(connection)
     parts.posts.changed.set()
     words = (
-        f"Nothing is changed or sent until an administrator writes “resume”. Stopped by {held.by.name}. "
-        f"Questions taken back: {asked}. Sendings paused: {sending}. Reading and reports go on."
+        f"Nothing is changed or sent until an administrator writes “resume”. {explain(held.error()).what} "
+        f"Questions taken back: {asked}. Sendings and recalls that wait: {sending}. Reading and reports go on."
     )
     return notice_card(NoticeView(title="All work is stopped", text=words, tone=Tone.WARNING))
 
@@ -42,10 +42,9 @@ async def resume(parts: Parts, message: Message) -> Card:
     async with parts.database.write() as connection:
         held = await brake.take_off(connection, message.actor, now)
         sending = await braking.let_go(connection, message.actor, now)
-        await parts.posts.redraw_open(connection)
     parts.posts.changed.set()
     words = (
-        f"{held.by.name} had stopped it. Sendings that go on: {len(sending)}; mail, calls and changes for many "
+        f"{held.by.name} had stopped it. Sendings and recalls that go on: {sending}; mail, calls and changes for many "
         "accounts that waited go on too. What was taken back has to be asked for again."
     )
     return notice_card(NoticeView(title="Work goes on", text=words, tone=Tone.GOOD))

@@ -20,7 +20,7 @@ async def ask(parts: Parts, click: Click) -> CardAnswer:
 
 async def prepare_again(parts: Parts, click: Click) -> CardAnswer:
     """Looks at the account again after a failed look."""
-    await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation)
+    await parts.access.require(click.actor, Permission.ACCOUNT_CONTAIN, click.conversation, harmless=True)
     await parts.preparation.prepare_again(click.id, click.nonce, click.actor)
     return await headline(parts, click.id, click.actor, Permission.ACCOUNT_CONTAIN)
 

@@ -80,7 +80,9 @@ _CALL_BY_HAND = (
 async def show(parts: Parts, click: Click) -> Answer:
     """Prepares the notice, puts the card into the thread, and has a person call who can only be called."""
     incident_id = click.id.partition("/")[0]
-    standing = await parts.access.require(click.actor, GUIDED.may_run, click.conversation, incident_id=incident_id)
+    standing = await parts.access.require(
+        click.actor, GUIDED.may_run, click.conversation, incident_id=incident_id, harmless=True
+    )
     verdict, findings, reply_to = await _known(parts, incident_id)
     now = parts.now()
     async with parts.database.write() as connection:
@@ -107,7 +109,7 @@ async def show(parts: Parts, click: Click) -> Answer:
 
 async def send(parts: Parts, click: Click) -> Answer:
     """Confirms: those who are ticked get exactly what was previewed."""
-    standing = await _allowed(parts, click)
+    standing = await _allowed(parts, click, harmless=False)
     chosen = [each for each in click.inputs.get(SEND_TO, "").split(",") if each]
     now = parts.now()
     async with parts.database.write() as connection:
@@ -174,8 +176,11 @@ async def refresh(parts: Parts, sent_within: timedelta, *, clocks: bool = False)
     return drawn
 
 
-async def _allowed(parts: Parts, click: Click) -> Standing:
-    return await parts.access.require(click.actor, GUIDED.may_run, click.conversation, incident_id=click.id)
+async def _allowed(parts: Parts, click: Click, *, harmless: bool = True) -> Standing:
+    """What is only drafted or noted goes on while all work is stopped; sending does not."""
+    return await parts.access.require(
+        click.actor, GUIDED.may_run, click.conversation, incident_id=click.id, harmless=harmless
+    )
 
 
 async def _open_incident(connection: AsyncConnection, incident_id: str) -> Incident:

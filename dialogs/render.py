@@ -26,6 +26,7 @@ from services import approvals, brake
 from services.approvals import Approval, ApprovalState, PlanKind
 from services.incidents.model import Incident, IncidentState, Subject
 from services.microsoft365.accounts import Account
+from services.plain_words import explain
 from services.playbook.ledger import Found, RunKind
 from services.playbook.step import NoUndo, Plan, Rule, Severity, State, Step
 
@@ -72,7 +73,7 @@ async def incident_view(
     if notice is None and incident.state is IncidentState.OPEN:
         async with parts.database.read() as connection:
             stop = await brake.current(connection)
-        notice = None if stop is None else f"All work is stopped by {stop.by.name}."
+        notice = None if stop is None else explain(stop.error()).what
     refresh_for: tuple[str, ...] = ()
     if live and waiting is not None:
         refresh_for = await parts.people.teams_ids(_concerned(facts))

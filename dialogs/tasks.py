@@ -16,7 +16,7 @@ from dialogs.parts import Parts
 from dialogs.turn import Answer, CardAnswer, Click, Message
 from dialogs.verbs import Verb
 from services import tasks
-from services.access import ONLY_IN_CHANNELS, Permission
+from services.access import ONLY_IN_CHANNELS, Permission, Standing
 from services.channel import Card, ConversationKind
 from services.errors import BadInput, Conflict, NotFound
 from services.incidents import store
@@ -148,8 +148,7 @@ def _may_run(parts: Parts, task: Task) -> Permission:
 async def done(parts: Parts, click: Click) -> Answer:
     """Ticks a task off, with the name, the time and a note."""
     task = await _task(parts, click)
-    permission = _may_run(parts, task)
-    standing = await parts.access.require(click.actor, permission, click.conversation, incident_id=task.incident_id)
+    standing = await _allowed(parts, click, task, _may_run(parts, task))
     note = click.inputs.get(NOTE, "").strip()
     await _finish(parts, task, click, TaskState.DONE, note)
     return await _answer(parts, task, click, Viewer(click.actor, standing.permissions))
@@ -171,8 +170,7 @@ async def waive(parts: Parts, click: Click) -> Answer:
 async def take(parts: Parts, click: Click) -> Answer:
     """Puts the name of whoever pressed on a task."""
     task = await _task(parts, click)
-    permission = _may_run(parts, task)
-    standing = await parts.access.require(click.actor, permission, click.conversation, incident_id=task.incident_id)
+    standing = await _allowed(parts, click, task, _may_run(parts, task))
     async with parts.database.write() as connection:
         if not await tasks.assign(connection, task.id, click.actor, parts.now()):
             raise Conflict(reason="task-ended")
@@ -183,12 +181,18 @@ async def take(parts: Parts, click: Click) -> Answer:
 async def check(parts: Parts, click: Click) -> Answer:
     """Looks whether what was to be done on-premises shows in the cloud; if it does, the task ends by itself."""
     task = await _task(parts, click)
-    permission = _may_run(parts, task)
-    standing = await parts.access.require(click.actor, permission, click.conversation, incident_id=task.incident_id)
+    standing = await _allowed(parts, click, task, _may_run(parts, task))
     if task.incident_id is None or not _is_on_premises(task):
         raise BadInput(reason="unknown-button")
     await parts.on_demand.begin(task.incident_id, task.step_id, click.actor)
     return await _answer(parts, task, click, Viewer(click.actor, standing.permissions))
+
+
+async def _allowed(parts: Parts, click: Click, task: Task, permission: Permission) -> Standing:
+    """What is noted about work by hand has no effect of ours, so it goes on while all work is stopped."""
+    return await parts.access.require(
+        click.actor, permission, click.conversation, incident_id=task.incident_id, harmless=True
+    )
 
 
 async def _task(parts: Parts, click: Click) -> Task:

@@ -61,7 +61,7 @@ EVERYBODY = frozenset({Permission.SELF_READ})
 # What is never done from a private talk: others must see it happen.
 ONLY_IN_CHANNELS = frozenset({Permission.INCIDENT_OPEN, Permission.ACCOUNT_CONTAIN, Permission.BLAST_SEND})
 
-# What leads to effects: refused to everybody while an administrator has stopped the work.
+# What leads to effects: refused to everybody while an administrator has stopped the work, unless it is harmless.
 WITH_EFFECTS = frozenset({Permission.ACCOUNT_CONTAIN, Permission.APPROVAL_DECIDE, Permission.BLAST_SEND})
 
 _WORDS: Mapping[Role, str] = {
@@ -120,15 +120,22 @@ class Access:
         return Standing(person, roles)
 
     async def require(
-        self, actor: Actor, permission: Permission, where: Conversation | None, *, incident_id: str | None = None
+        self,
+        actor: Actor,
+        permission: Permission,
+        where: Conversation | None,
+        *,
+        incident_id: str | None = None,
+        harmless: bool = False,
     ) -> Standing:
         """Returns the actor's standing, or raises NotAllowed with the reason.
 
-        `where` is None for scheduled work, which has no place and runs in the name of who asked for it.
+        `where` is None for scheduled work, which has no place and runs in the name of who asked for it. `harmless` is
+        for what has no effect and leads to none without another check: it goes on while all work is stopped.
         """
         async with self._database.read() as connection:
             subjects = await store.open_subjects(connection)
-            stop = await brake.current(connection) if permission in WITH_EFFECTS else None
+            stop = await brake.current(connection) if permission in WITH_EFFECTS and not harmless else None
         if permission not in EVERYBODY and actor.object_id in subjects:
             raise NotAllowed(reason="subject-of-incident", permission=permission.value)
         if permission in ONLY_IN_CHANNELS and where is not None and where.kind is not ConversationKind.CHANNEL:
@@ -143,7 +150,7 @@ class Access:
             needed = [role.value for role in Role if permission in POLICY[role]]
             raise NotAllowed(reason="no-role", permission=permission.value, needed=needed)
         if stop is not None:
-            raise NotAllowed(reason="stopped", by=stop.by.name)
+            raise stop.error()
         return standing
 
     async def approvers(self, without: frozenset[str]) -> tuple[tuple[Account, ...], bool]:

@@ -20,7 +20,7 @@ from services.access import Access, Permission
 from services.channel import Actor, Conversation
 from services.database import Database, tables
 from services.errors import BadInput, Conflict, Expired, NotAllowed, NotFound, Unavailable
-from services.incidents import store, timeline
+from services.incidents import posted_plans, store, timeline
 from services.incidents.model import Incident, IncidentState, Subject, actor_from_json
 from services.incidents.timeline import AuditTag
 from services.microsoft365.accounts import Account
@@ -150,8 +150,9 @@ class Approvals:
         *,
         kind: PlanKind,
         plans: Mapping[str, Plan] | None = None,
+        card: str = "",
     ) -> Approval:
-        """Asks for the incident's proposal, or for `plans` where they are given (undo).
+        """Asks for the incident's proposal, or for `plans` where they are given; `card` is the posted plan they are on.
 
         If somebody asked for it a moment ago, that approval is returned. Raises NotAllowed, BadInput (a stale card),
         Conflict (closed, something approved still runs, nobody could approve).
@@ -177,7 +178,11 @@ class Approvals:
                 raise BadInput(reason="stale-card")
             if await _in_state(connection, incident_id, ApprovalState.APPROVED) is not None:
                 raise Conflict(reason="step-running")
-            return await self._insert(connection, incident, actor, kind, chosen, rule, asked, now)
+            approval = await self._insert(connection, incident, actor, kind, chosen, rule, asked, now)
+            if card:
+                proposal = posted_plans.asked_for(incident.eviction, card, approval.id)
+                await store.update(connection, incident_id, eviction=proposal)
+            return approval
 
     async def _insert(
         self,
@@ -244,8 +249,9 @@ class Approvals:
             incident = await store.get(connection, incident_id, lock=True)
             if incident.state is not IncidentState.OPEN:
                 raise Conflict(reason="incident-closed")
-            if await brake.current(connection) is not None:
-                raise Conflict(reason="stopped")
+            stop = await brake.current(connection)
+            if stop is not None:
+                raise stop.error()
             newest = await newest_of(connection, incident_id)
             if newest is not None and newest.requester.object_id == rule.object_id:
                 return newest  # a process died right after this
@@ -274,13 +280,15 @@ class Approvals:
     async def refuse(self, approval_id: str, nonce: str, actor: Actor, where: Conversation) -> Approval:
         """The no of somebody who may approve. Raises as `approve` does."""
         approval = await self._waiting(approval_id, nonce)
-        await self._access.require(actor, Permission.APPROVAL_DECIDE, where, incident_id=approval.incident_id)
+        incident_id = approval.incident_id
+        await self._access.require(actor, Permission.APPROVAL_DECIDE, where, incident_id=incident_id, harmless=True)
         return await self._decide(approval, ApprovalState.REFUSED, AuditTag.APPROVAL_REFUSED, actor)
 
     async def cancel(self, approval_id: str, nonce: str, actor: Actor, where: Conversation) -> Approval:
         """Takes the question back; any responder may. Raises as `approve` does."""
         approval = await self._waiting(approval_id, nonce)
-        await self._access.require(actor, Permission.ACCOUNT_CONTAIN, where, incident_id=approval.incident_id)
+        incident_id = approval.incident_id
+        await self._access.require(actor, Permission.ACCOUNT_CONTAIN, where, incident_id=incident_id, harmless=True)
         return await self._decide(approval, ApprovalState.CANCELLED, AuditTag.APPROVAL_CANCELLED, actor)
 
     async def expire_due(self) -> int:

@@ -1,4 +1,8 @@
-"""The brake: while an administrator has stopped IRBot, nothing has an effect. Each process reads it from its row."""
+"""The brake: while an administrator has stopped IRBot, nothing has an effect. Each process reads it from its row.
+
+Whatever changes Microsoft 365 or sends something asks `Brake.insist` at the last moment before the effect. What is only
+written down, read, or shown on a card goes on.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.channel import Actor
+from services.database import Database, tables
 from services.database.operation_tables import stops
-from services.errors import Conflict
-from services.incidents.model import actor_from_json
+from services.errors import Conflict, Stopped
+from services.incidents import timeline
+from services.incidents.model import IncidentState, actor_from_json
+from services.incidents.timeline import AuditTag
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,24 @@ class Stop:
     at: datetime
     reason: str
 
+    def error(self) -> Stopped:
+        """The refusal of an effect."""
+        return Stopped(by=self.by.name, why=self.reason)
+
+
+class Brake:
+    """The gate before every effect."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def insist(self) -> None:
+        """Raises Stopped while a stop holds."""
+        async with self._database.read() as connection:
+            held = await current(connection)
+        if held is not None:
+            raise held.error()
+
 
 async def current(connection: AsyncConnection) -> Stop | None:
     """The stop that holds now; None while work goes on."""
@@ -33,20 +58,37 @@ async def current(connection: AsyncConnection) -> Stop | None:
 
 
 async def put_on(connection: AsyncConnection, by: Actor, reason: str, now: datetime) -> Stop:
-    """Stops all work in the caller's transaction. Returns the stop that holds, which may be somebody else's."""
+    """Stops all work in the caller's transaction, and notes it in every open incident.
+
+    Returns the stop that holds, which may be somebody else's.
+    """
     held = await current(connection)
     if held is not None:
         return held
     stop = Stop(str(uuid.uuid4()), by, now, reason)
     await connection.execute(sa.insert(stops).values(id=stop.id, by=asdict(by), at=now, reason=reason))
+    await _note(connection, AuditTag.WORK_STOPPED, by, reason, now)
     return stop
 
 
 async def take_off(connection: AsyncConnection, by: Actor, now: datetime) -> Stop:
-    """Ends every stop that holds, and returns the first. Raises Conflict where there is none."""
+    """Ends every stop that holds, notes it in every open incident, and returns the first stop.
+
+    Raises Conflict where there is none.
+    """
     held = await current(connection)
     if held is None:
         raise Conflict(reason="not-stopped")
     values = {"ended_by": asdict(by), "ended_at": now}
     await connection.execute(sa.update(stops).where(stops.c.ended_at.is_(None)).values(**values))
+    await _note(connection, AuditTag.WORK_RESUMED, by, "", now)
     return held
+
+
+async def _note(connection: AsyncConnection, tag: AuditTag, by: Actor, reason: str, now: datetime) -> None:
+    """A line in the timeline of each open incident; it has their cards drawn again."""
+    still_open = tables.incidents.c.state == IncidentState.OPEN.value
+    query = sa.select(tables.incidents.c.id).where(still_open).order_by(tables.incidents.c.number)
+    data = {"by": by.name, "reason": reason}
+    for incident_id in list((await connection.execute(query)).scalars()):
+        await timeline.append(connection, incident_id, tag, at=now, actor_id=by.object_id, data=data)

@@ -4,6 +4,7 @@ IRBotError
 ├── Refusal              the request was understood and is not carried out
 │   ├── BadInput           it makes no sense as it stands
 │   ├── NotAllowed         this person may not do this
+│   │   └── Stopped          an administrator has stopped all work
 │   ├── NotFound           there is no such person, incident or approval
 │   ├── Ambiguous          several people fit
 │   ├── Conflict           the world does not allow it now
@@ -55,6 +56,15 @@ class NotAllowed(Refusal):
     """This person may not do this. Data: `reason`, a stable word; `permission` where one is missing."""
 
     code = "not-allowed"
+
+
+class Stopped(NotAllowed):
+    """Nobody may have an effect now: an administrator has stopped all work. Surely not sent. Data: `by`, `why`."""
+
+    code = "stopped"
+
+    def __init__(self, **data: str | int | float | bool | list[str] | None) -> None:
+        super().__init__(**{"reason": "stopped", **data})
 
 
 class NotFound(Refusal):

@@ -265,6 +265,9 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
     "not-in-this-place": Explanation(
         "Not in this place", "IRBot does not do this here.", "Write it in your incident response channel."
     ),
+    "only-in-personal-chat": Explanation(
+        "In your own chat", "This is for you alone.", "Write it in your own chat with IRBot."
+    ),
     "only-requester-may-confirm": Explanation(
         "Not yours to confirm",
         "Only the person who asked for this can confirm it.",

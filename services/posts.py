@@ -204,16 +204,6 @@ class Posts:
         )
         self.changed.set()
 
-    async def redraw_open(self, connection: AsyncConnection) -> None:
-        """Asks for a redraw of all that stands about open incidents."""
-        still_open = sa.select(tables.incidents.c.id).where(tables.incidents.c.state == "open")
-        await connection.execute(
-            sa.update(tables.posts)
-            .where(tables.posts.c.incident_id.in_(still_open))
-            .values(wanted_revision=tables.posts.c.wanted_revision + 1)
-        )
-        self.changed.set()
-
     async def redraw(self, connection: AsyncConnection, key: str) -> None:
         """Asks for a redraw of one post, where it is there, together with what the card is about."""
         await connection.execute(

@@ -16,8 +16,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services import brake
 from services.access import Access, Permission
 from services.blasts import ledger, rows
+from services.blasts.braking import BrakedChannel
 from services.blasts.budget import Budget
 from services.blasts.channel import MassChannel
 from services.blasts.installing import Installer
@@ -37,6 +39,9 @@ JOB = "blast"
 CALLS = "teams-calls"
 _LATE = timedelta(hours=12)
 _LOOK_FOR_THE_LEAD_SECONDS = 0.5
+
+# What a stop of all work pauses when its run begins; a recall stays as it is, and its run is not begun.
+_SENDING = (BlastState.SCHEDULED.value, BlastState.RUNNING.value)
 
 Tell = Callable[[str], Awaitable[None]]
 
@@ -59,7 +64,7 @@ class Delivery:
         now: Callable[[], datetime],
     ) -> None:
         self.database = database
-        self.channel = channel
+        self.channel = BrakedChannel(channel, brake.Brake(database).insist)
         self.installer = installer
         self.mail = mail
         self.tell = tell
@@ -80,9 +85,10 @@ class Delivery:
         if self.closing.is_set():
             return ()
         now = self.now()
-        moving = (BlastState.SCHEDULED.value, BlastState.RUNNING.value, BlastState.RECALLING.value)
-        query = sa.select(blasts.c.id, blasts.c.run).where(blasts.c.state.in_(moving), blasts.c.next_at <= now)
         async with self.database.read() as connection:
+            stopped = await brake.current(connection) is not None
+            moving = _SENDING if stopped else (*_SENDING, BlastState.RECALLING.value)
+            query = sa.select(blasts.c.id, blasts.c.run).where(blasts.c.state.in_(moving), blasts.c.next_at <= now)
             return [rows.run_key(row.id, row.run) for row in await connection.execute(query)]
 
     async def gave_up(self, key: str, correlation_id: str) -> None:

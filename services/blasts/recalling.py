@@ -13,7 +13,7 @@ from services.blasts.ledger import Lead
 from services.blasts.model import Blast, BlastEvent, BlastState, RecipientState, Via
 from services.channel import Conversation, ConversationKind
 from services.database.blast_tables import blast_recipients, blasts
-from services.errors import IRBotError, NotFound, Refusal, Throttled
+from services.errors import IRBotError, NotFound, Refusal, Stopped, Throttled
 
 if TYPE_CHECKING:
     from services.blasts.delivery import Delivery
@@ -30,7 +30,8 @@ async def take_back(delivery: Delivery, lead: Lead, blast: Blast) -> None:
         await delivery.mail.look(blast, delivery.now())
     tenant_id = blast.conversation.tenant_id if blast.conversation else ""
     size = max(10, int(delivery.budget.rate * 0.35))
-    while not delivery.closing.is_set() and delivery.may_send():
+    stopped = False
+    while not stopped and not delivery.closing.is_set() and delivery.may_send():
         async with delivery.database.write() as connection:
             mine = (blasts.c.id == blast.id, blasts.c.owner == lead.owner, blasts.c.run == lead.run)
             until = await rows.database_micros(connection) + ledger.LEASE
@@ -58,11 +59,12 @@ async def take_back(delivery: Delivery, lead: Lead, blast: Blast) -> None:
             *(_delete(delivery, row, tenant_id, begun + gap) for row, gap in zip(found, gaps, strict=True))
         )
         await _write(delivery, blast.id, [row.number for row in found], ends)
-    await _end(delivery, lead)
+        stopped = None in ends
+    await _end(delivery, lead, stopped=stopped)
 
 
-async def _delete(delivery: Delivery, row: Any, tenant_id: str, turn: float) -> bool:
-    """Whether the message is gone."""
+async def _delete(delivery: Delivery, row: Any, tenant_id: str, turn: float) -> bool | None:
+    """Whether the message is gone; None where all work was stopped before it was tried."""
     loop = asyncio.get_running_loop()
     where = Conversation(row.conversation_id, ConversationKind.PERSONAL, row.service_url, tenant_id)
     for attempt in range(_TRIES):
@@ -73,6 +75,8 @@ async def _delete(delivery: Delivery, row: Any, tenant_id: str, turn: float) -> 
             await delivery.channel.delete(where, row.activity_id)
         except NotFound:
             return True
+        except Stopped:
+            return None
         except Refusal:
             return False
         except Throttled as error:
@@ -85,21 +89,23 @@ async def _delete(delivery: Delivery, row: Any, tenant_id: str, turn: float) -> 
     return False
 
 
-async def _write(delivery: Delivery, blast_id: str, numbers: Sequence[int], gone: Sequence[bool]) -> None:
+async def _write(delivery: Delivery, blast_id: str, numbers: Sequence[int], gone: Sequence[bool | None]) -> None:
     async with delivery.database.write() as connection:
         for number, is_gone in zip(numbers, gone, strict=True):
+            if is_gone is None:
+                continue
             values = {"state": RecipientState.RECALLED.value} if is_gone else {"reason": FAILED}
             this = sa.and_(_R.blast_id == blast_id, _R.number == number)
             await connection.execute(sa.update(blast_recipients).where(this).values(**values))
 
 
-async def _end(delivery: Delivery, lead: Lead) -> None:
+async def _end(delivery: Delivery, lead: Lead, *, stopped: bool) -> None:
     now = delivery.now()
     async with delivery.database.write() as connection:
         blast = await rows.get(connection, lead.blast_id, lock=True)
         if blast.run != lead.run or blast.state is not BlastState.RECALLING:
             return
-        if delivery.closing.is_set() or not delivery.may_send():
+        if stopped or delivery.closing.is_set() or not delivery.may_send():
             again = {"run": blast.run + 1, "next_at": now}
             await connection.execute(sa.update(blasts).where(blasts.c.id == blast.id).values(**again))
             return

@@ -28,6 +28,7 @@ from services.errors import (
     UnknownOutcome,
     UpstreamDown,
 )
+from services.errors import Stopped as WorkStopped
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,9 @@ class _Message:
             except (Throttled, UpstreamDown, AuthBroken, UnknownOutcome) as error:
                 if not await self._again(error, others_passed=tally.sent > sent_before):
                     return
+            except WorkStopped:
+                await self._back()
+                raise Stopped from None
             except IRBotError as error:
                 log.info("a message was refused: %s %s", error.code, dict(error.data))
                 tally.failed += 1

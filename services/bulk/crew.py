@@ -15,6 +15,7 @@ from services.errors import (
     MissingLicence,
     MissingPermission,
     MissingRole,
+    Stopped,
     Throttled,
     UnknownOutcome,
     UpstreamDown,
@@ -202,6 +203,8 @@ class Crew:
         """Makes one change; whatever happens is a result, except a fault of our own."""
         try:
             changed = await self._work.change(item.key, item.after)
+        except Stopped:  # after it was claimed: it waits, and no more are claimed until work goes on
+            return Result(item.key, ItemState.WAITING)
         except (Throttled, UpstreamDown) as error:
             return await self._not_now(item, error)
         except UnknownOutcome as error:

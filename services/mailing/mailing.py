@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.database import Database
 from services.durable import Durable
-from services.errors import AuthBroken, Conflict, IRBotError, NotFound, Throttled, UnknownOutcome, UpstreamDown
+from services.errors import AuthBroken, Conflict, IRBotError, NotFound, Stopped, Throttled, UnknownOutcome, UpstreamDown
 from services.mailing import outbox
 from services.mailing.body import html_of
 from services.mailing.mail import Mail, MailState, Sent
@@ -189,6 +189,8 @@ class Mailing:
         except (TimeoutError, UnknownOutcome):
             words = explain(UnknownOutcome(service="exchange")).what
             await self._outbox.settle(mail, MailState.UNKNOWN, words, self._now())
+        except Stopped:  # after it was claimed; the next round claims it again once work goes on
+            await self._outbox.later(mail, self._now(), "")
         except (Throttled, UpstreamDown, AuthBroken) as error:
             await self._not_now(mail, sender_id, error)
         except IRBotError as error:

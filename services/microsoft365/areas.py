@@ -37,7 +37,7 @@ from services.microsoft365.mail_flow import MailFlow
 from services.microsoft365.mailbox import Mailboxes
 from services.microsoft365.messages import Messages
 from services.microsoft365.on_premises import OnPremisesAccounts
-from services.microsoft365.operations import Needs
+from services.microsoft365.operations import Gate, Needs, always_open
 from services.microsoft365.policies import Policies
 from services.microsoft365.risk import Risk
 from services.microsoft365.role_assignments import RoleAssignments
@@ -119,6 +119,7 @@ class Microsoft365:
         await self._graph.close()
 
 
-async def open_microsoft365(settings: Settings, tokens: Tokens) -> Microsoft365:
-    """Opens Microsoft 365. Sends nothing yet."""
-    return Microsoft365(await Graph.open(settings, tokens), settings.app_id, backend(settings, tokens))
+async def open_microsoft365(settings: Settings, tokens: Tokens, gate: Gate = always_open) -> Microsoft365:
+    """Opens Microsoft 365. Sends nothing yet. `gate` is asked right before each call that changes something."""
+    graph = await Graph.open(settings, tokens, gate)
+    return Microsoft365(graph, settings.app_id, backend(settings, tokens, gate))

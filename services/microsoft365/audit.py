@@ -21,7 +21,7 @@ from services.microsoft365.reading import child, flag, instant, moment, objects,
 
 _CHANGES_BY = Operation("directory-changes-by", ("AuditLog.Read.All",), Row.REPORTS)
 _CHANGES_OF = Operation("directory-changes-of", ("AuditLog.Read.All",), Row.REPORTS)
-_SUBMIT = Operation("submit-audit-query", ("AuditLogsQuery.Read.All",), Row.AUDIT_QUERIES, Effect.ONCE)
+_SUBMIT = Operation("submit-audit-query", ("AuditLogsQuery.Read.All",), Row.AUDIT_QUERIES, Effect.ONCE, asks=True)
 _STATE = Operation("audit-query", ("AuditLogsQuery.Read.All",), Row.AUDIT_QUERIES)
 _RECORDS = Operation("audit-records", ("AuditLogsQuery.Read.All",), Row.AUDIT_QUERIES)
 _FIND = Operation("find-audit-query", ("AuditLogsQuery.Read.All",), Row.AUDIT_QUERIES)

@@ -37,7 +37,7 @@ from services import metrics
 from services.errors import AuthBroken, Bug, Conflict, IRBotError, Throttled, UnknownOutcome, UpstreamDown
 from services.microsoft365.budgets import Budgets
 from services.microsoft365.graph_errors import SERVICE, graph_error, permissions_in, principal_in
-from services.microsoft365.operations import Effect, Operation, OperationOption
+from services.microsoft365.operations import Effect, Gate, Operation, OperationOption, always_open
 from services.microsoft365.tokens import Tokens
 from services.microsoft365.trust import origin, trusted_authorities
 from services.settings import Settings
@@ -105,6 +105,7 @@ class Graph:
         http: httpx.AsyncClient,
         *,
         budgets: Budgets | None = None,
+        gate: Gate = always_open,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -116,6 +117,7 @@ class Graph:
         self._tokens = tokens
         self._timeout = settings.call_timeout_seconds
         self._budgets = budgets or Budgets(clock=clock, sleep=sleep)
+        self._gate = gate
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -127,7 +129,7 @@ class Graph:
         self.client = GraphServiceClient(request_adapter=self._adapter)
 
     @classmethod
-    async def open(cls, settings: Settings, tokens: Tokens) -> Graph:
+    async def open(cls, settings: Settings, tokens: Tokens, gate: Gate = always_open) -> Graph:
         """Builds the client off the event loop: the SDK's first use and the certificate store take their time."""
 
         def build() -> Graph:
@@ -138,7 +140,7 @@ class Graph:
                 limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=30),
                 follow_redirects=False,
             )
-            graph = cls(settings, tokens, http)
+            graph = cls(settings, tokens, http, gate=gate)
             user = graph.client.users.by_user_id("warm")
             graph.request(Method.GET, user, select=("id",))  # imports what a first request needs
             return graph
@@ -313,6 +315,8 @@ class Graph:
         # Asked for beforehand: a slow sign-in service must not look like a change that may have been made.
         await self._tokens.token(self._scope)
         try:
+        if operation.effect is not Effect.READ and not operation.asks:
+            await self._gate()
             async with asyncio.timeout(self._timeout):
                 response: httpx.Response = await self._adapter.send_primitive_async(request, "bytes", {})
         except _NOT_SENT as error:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from kiota_abstractions.request_option import RequestOption
 
 Needs = Mapping[str, tuple[str, ...]]
+Gate = Callable[[], Awaitable[None]]  # asked right before each effect; raises where there must be none now
+
+
+async def always_open() -> None:
+    """The gate of who only reads."""
 
 
 class Effect(StrEnum):
@@ -45,6 +50,7 @@ class Operation:
     roles: tuple[str, ...] = ()  # Entra roles of which our application needs one, for some targets or all
     licence: str | None = None  # what the tenant must own
     containment: bool = False  # stops an intruder: served first when the tenant is throttled
+    asks: bool = False  # what it makes is only a question: nobody in the organisation is affected
     beside: tuple[str, ...] = ()  # permissions that are needed as well, though Graph's table has them elsewhere
 
     @property

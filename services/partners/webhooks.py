@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from services import brake
 from services.database import Database, mail_tables
 from services.durable import Durable
+from services.errors import Stopped
 from services.microsoft365.trust import trusted_authorities
 from services.partners.contacts import Contact
 from services.partners.notices import Notice, WebhookState, notice_from
@@ -49,6 +50,7 @@ class Webhooks:
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._brake = brake.Brake(database)
         self._settings = settings
         self._durable = durable
         self._contacts = {contact.id: contact for contact in contacts}
@@ -96,6 +98,11 @@ class Webhooks:
         if not self._durable.holds_lease():
             return
         if not await self._set(notice, WebhookState.WANTED, WebhookState.SENDING, "", attempts=notice.attempts + 1):
+            return
+        try:
+            await self._brake.insist()
+        except Stopped:  # after it was looked up; it waits, and this was no attempt
+            await self._set(notice, WebhookState.SENDING, WebhookState.WANTED, "", attempts=notice.attempts)
             return
         state, reason = await self._answer(http, notice, contact.secret)
         if state is WebhookState.WANTED and notice.attempts + 1 >= _MOST_ATTEMPTS:

@@ -23,6 +23,7 @@ from services.errors import (
     Conflict,
     IRBotError,
     NotAllowed,
+    Stopped,
     UnknownOutcome,
 )
 from services.incidents import store
@@ -99,6 +100,7 @@ class Runner:
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._brake = brake.Brake(database)
         self._m365 = m365
         self._settings = settings
         self._access = access
@@ -130,7 +132,7 @@ class Runner:
         if approval.state is not ApprovalState.APPROVED:
             return
         if stop is not None:
-            await self._void(approval, _stopped_words(stop))
+            await self._void(approval, _stopped_words(stop.error()))
             return
         (subject, account), denial = await together(
             recognise(self._m365, self._settings, approval.target_id), self._denial(approval, incident)
@@ -336,7 +338,12 @@ class Runner:
         async with self._database.read() as connection:
             stop = await brake.current(connection)
         if stop is not None:
+            await self._brake.insist()
             if effect is None or effect.state is EffectState.FAILED or again:  # else it may have been made
+        except Stopped as error:  # in front of the first call, or of a later one of the same change
+            if effect is None or effect.state is EffectState.FAILED or again:  # else it may have been made
+                await self._ledger.mark(run, change, EffectState.FAILED, self._now(), {"reason": "stopped"})
+            return Outcome(State.REFUSED, _stopped_words(error))
                 await self._ledger.mark(run, change, EffectState.FAILED, self._now(), {"reason": "stopped"})
             return Outcome(State.REFUSED, _stopped_words(stop))
         if not self._durable.holds_lease():
@@ -516,8 +523,8 @@ class Runner:
             return await effects_of(connection, run.id)
 
 
-def _stopped_words(stop: brake.Stop) -> str:
-    return f"All work was stopped by {stop.by.name}."
+def _stopped_words(error: Stopped) -> str:
+    return f"{explain(error).what} Ask again after “resume”."
 
 
 def _refused_words(changes: Sequence[Change], refused: Mapping[str, Outcome], missing: Sequence[str] = ()) -> Outcome:

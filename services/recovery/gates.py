@@ -104,7 +104,7 @@ class Gates:
 
         Raises NotAllowed, BadInput for a stale card, Conflict for a closed incident or a check that runs.
         """
-        await self._access.require(actor, Permission.ACCOUNT_CONTAIN, where, incident_id=incident_id)
+        await self._access.require(actor, Permission.ACCOUNT_CONTAIN, where, incident_id=incident_id, harmless=True)
         fresh = store.new_nonce()
         async with self._database.write() as connection:
             incident = await store.get(connection, incident_id, lock=True)
@@ -238,7 +238,7 @@ class Gates:
 
         Raises what `may_ask` raises.
         """
-        await self._access.require(actor, Permission.ACCOUNT_CONTAIN, where, incident_id=incident_id)
+        await self._access.require(actor, Permission.ACCOUNT_CONTAIN, where, incident_id=incident_id, harmless=True)
         await self.may_ask(incident_id, nonce, actor)
         async with self._database.read() as connection:
             incident = await store.get(connection, incident_id)

@@ -38,6 +38,7 @@ from services.microsoft365.exchange.operations import ALL, Effect, Operation
 from services.microsoft365.exchange.powershell import PowerShellBackend
 from services.microsoft365.exchange.rest import APP_ROLE as PERMISSION
 from services.microsoft365.exchange.rest import RestBackend, TokenSource
+from services.microsoft365.operations import Gate, always_open
 from services.settings import Settings
 
 __all__ = [
@@ -71,8 +72,8 @@ __all__ = [
 ]
 
 
-def backend(settings: Settings, tokens: TokenSource) -> ExchangeBackend:
+def backend(settings: Settings, tokens: TokenSource, gate: Gate = always_open) -> ExchangeBackend:
     """The way to Exchange that the settings choose: HTTPS, or Microsoft's PowerShell module. Sends nothing yet."""
     if settings.exchange_powershell_domain:
-        return PowerShellBackend(settings, settings.exchange_powershell_domain)
-    return RestBackend(settings, tokens)
+        return PowerShellBackend(settings, settings.exchange_powershell_domain, gate=gate)
+    return RestBackend(settings, tokens, gate=gate)

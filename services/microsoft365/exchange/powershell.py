@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.decoding import decoded
 from services.errors import AuthBroken, IRBotError, MissingRole, UnknownOutcome, UpstreamDown
 from services.microsoft365.exchange import answers
 from services.microsoft365.exchange.backend import SERVICE, Anchor, Call, Edit, Parameter, Record, Result, checked
+from services.microsoft365.operations import Gate, always_open
 from services.settings import Cloud, Settings
 
 logger = logging.getLogger(__name__)
@@ -53,11 +55,13 @@ class PowerShellBackend:
         *,
         command: Sequence[str] | None = None,
         module: str = MODULE,
+        gate: Gate = always_open,
     ) -> None:
         self._settings = settings
         self._organisation = organisation
         self._command = command
         self._module = module
+        self._gate = gate
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._complaints: asyncio.Task[None] | None = None
@@ -117,6 +121,8 @@ class PowerShellBackend:
         seconds = call.timeout_seconds or self._settings.call_timeout_seconds * _SLOW.get(call.cmdlet, 2.0)
         async with self._turn:
             await self._connected()
+            if not call.reads:
+                await self._gate()
             self._number += 1
             request = {
                 "id": self._number,
@@ -200,7 +206,7 @@ class PowerShellBackend:
         finally:
             logger.info("exchange %s %s by PowerShell in %.2f s", call.cmdlet, call.target, loop.time() - started)
         try:
-            answer = json.loads(answered.decode("utf-8"))
+            answer = decoded(answered)
         except ValueError:
             answer = None
         if not isinstance(answer, dict) or answer.get("id") != request.get("id", 0):
@@ -264,7 +270,8 @@ def _result(answer: Mapping[str, Any], call: Call) -> Result:
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="unreadable-answer")
     rows: list[Record] = [_selected(record, call.select) for record in records]
-    warnings = tuple(str(warning) for warning in answer.get("warnings") or ())
+    said = answer.get("warnings")
+    warnings = tuple(str(warning) for warning in said) if isinstance(said, list) else ()
     complete = not answers.says_more(warnings)
     if call.max_rows is not None and len(rows) > call.max_rows:
         rows, complete = rows[: call.max_rows], False

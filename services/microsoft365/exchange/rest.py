@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from services import metrics
-from services.errors import AuthBroken, IRBotError, MissingPermission, Throttled, UnknownOutcome, UpstreamDown
+from services.errors import AuthBroken, IRBotError, MissingPermission, Stopped, Throttled, UnknownOutcome, UpstreamDown
 from services.microsoft365.exchange import answers, wire
 from services.microsoft365.exchange.backend import SERVICE, Anchor, Call, Host, Parameter, Record, Result, checked
 from services.microsoft365.exchange.pace import Pace, Sleep
@@ -68,6 +68,7 @@ class RestBackend:
         client: httpx.AsyncClient | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        gate: Gate = always_open,
         self._settings = settings
         self._tokens = tokens
         self._scope = f"{_RESOURCES[settings.cloud]}/.default"
@@ -78,6 +79,7 @@ class RestBackend:
         self._building = asyncio.Lock()
         self._sleep = sleep
 
+        self._gate = gate
     async def invoke(
         self,
         cmdlet: str,
@@ -216,7 +218,9 @@ class RestBackend:
             self._pace.pause(min(wire.LONGEST_PAUSE_SECONDS, error.retry_after or 1.0), refused=True)
         return error
 
-    async def _send(self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call) -> wire.Answer:
+    async def _send(
+        self, method: str, url: str, body: Any, headers: Mapping[str, str], call: Call, *, writes: bool | None = None
+    ) -> wire.Answer:
         token = await self._tokens.token(self._scope)
         client = await self._http()
         seconds = call.timeout_seconds or self._settings.call_timeout_seconds * _SLOW.get(call.cmdlet, 1.0)
@@ -225,6 +229,8 @@ class RestBackend:
         loop = asyncio.get_running_loop()
         async with self._pace.background() if call.background else self._pace.turn(call.cmdlet):
             started = loop.time()
+            if not call.reads if writes is None else writes:
+                await self._gate()
             status: int | str = "no answer"
             try:
                 # The whole answer must be there in time: a trickle of bytes keeps httpx's own time-out from striking.
@@ -341,7 +347,9 @@ class RestBackend:
             body = {"requests": [self._inner(str(n), call, token) for n, call in enumerate(calls)]}
             prefer = {"Prefer": f"odata.maxpagesize={_PAGE_SIZE};odata.continue-on-error"}
             try:
-                answer = await self._send("POST", f"{self._base}/$batch", body, prefer, carrier)
+                answer = await self._send(
+                    "POST", f"{self._base}/$batch", body, prefer, carrier, writes=not all(call.reads for call in calls)
+                )
             except httpx.HTTPError as failure:
                 raise wire.unanswered(failure, carrier) from None
             if answer.status == 401 and not renewed:
@@ -387,7 +395,7 @@ class RestBackend:
 
     async def _without_batch(self, error: IRBotError, call: Call) -> Result | IRBotError:
         """After the whole batch failed: a read is asked on its own, a write keeps the batch's error."""
-        if call.reads and isinstance(error, (UnknownOutcome, UpstreamDown)):
+        if call.reads and isinstance(error, (Stopped, UnknownOutcome, UpstreamDown)):
             return await self._caught(call)
         return error
 

@@ -23,7 +23,7 @@ from services.microsoft365.budgets import Budgets, Limit
 from services.microsoft365.exchange.pace import Pace
 from services.microsoft365.exchange.rest import RestBackend
 from services.microsoft365.graph import Graph
-from services.microsoft365.operations import Row
+from services.microsoft365.operations import Gate, Row, always_open
 from services.playbook.step import Change, Context, Plan, State, Step, Undo
 from services.settings import Settings
 from simulator.config import SimulatorConfig
@@ -116,12 +116,12 @@ class Tenancy:
         }
 
 
-def unpaced(settings: Settings, tokens: Tokens) -> Microsoft365:
+def unpaced(settings: Settings, tokens: Tokens, gate: Gate = always_open) -> Microsoft365:
     """Microsoft 365 without waiting for the service's limits, which the simulated one only has when told so."""
     budgets = Budgets({row: Limit(1_000_000, 1) for row in Row})
     http = httpx.AsyncClient(timeout=settings.call_timeout_seconds)
-    exchange = RestBackend(settings, tokens, pace=Pace(at_once=16, per_second=1_000_000))
-    return Microsoft365(Graph(settings, tokens, http, budgets=budgets), settings.app_id, exchange)
+    exchange = RestBackend(settings, tokens, pace=Pace(at_once=16, per_second=1_000_000), gate=gate)
+    return Microsoft365(Graph(settings, tokens, http, gate=gate, budgets=budgets), settings.app_id, exchange)
 
 
 @asynccontextmanager
