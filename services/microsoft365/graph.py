@@ -104,8 +104,8 @@ class Graph:
         tokens: Tokens,
         http: httpx.AsyncClient,
         *,
-        budgets: Budgets | None = None,
         gate: Gate = always_open,
+        budgets: Budgets | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -116,8 +116,8 @@ class Graph:
         self._beta = f"{base}/beta"
         self._tokens = tokens
         self._timeout = settings.call_timeout_seconds
-        self._budgets = budgets or Budgets(clock=clock, sleep=sleep)
         self._gate = gate
+        self._budgets = budgets or Budgets(clock=clock, sleep=sleep)
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -314,9 +314,9 @@ class Graph:
         data = {"service": SERVICE, "operation": operation.name, "client_request_id": client_request_id}
         # Asked for beforehand: a slow sign-in service must not look like a change that may have been made.
         await self._tokens.token(self._scope)
-        try:
         if operation.effect is not Effect.READ and not operation.asks:
             await self._gate()
+        try:
             async with asyncio.timeout(self._timeout):
                 response: httpx.Response = await self._adapter.send_primitive_async(request, "bytes", {})
         except _NOT_SENT as error:

@@ -335,21 +335,15 @@ class Runner:
             if await self._shows(ctx, work, change, patience):
                 await self._ledger.mark(run, change, EffectState.SHOWN, self._now())
                 return None
-        async with self._database.read() as connection:
-            stop = await brake.current(connection)
-        if stop is not None:
+        if not self._durable.holds_lease():
+            raise Conflict(reason="lease-lost")
+        try:
             await self._brake.insist()
-            if effect is None or effect.state is EffectState.FAILED or again:  # else it may have been made
+            await work.apply(ctx, change)
         except Stopped as error:  # in front of the first call, or of a later one of the same change
             if effect is None or effect.state is EffectState.FAILED or again:  # else it may have been made
                 await self._ledger.mark(run, change, EffectState.FAILED, self._now(), {"reason": "stopped"})
             return Outcome(State.REFUSED, _stopped_words(error))
-                await self._ledger.mark(run, change, EffectState.FAILED, self._now(), {"reason": "stopped"})
-            return Outcome(State.REFUSED, _stopped_words(stop))
-        if not self._durable.holds_lease():
-            raise Conflict(reason="lease-lost")
-        try:
-            await work.apply(ctx, change)
         except UnknownOutcome as error:
             await self._ledger.mark(run, change, EffectState.UNKNOWN, self._now(), error.data)
             return None

@@ -67,8 +67,8 @@ class RestBackend:
         pace: Pace | None = None,
         client: httpx.AsyncClient | None = None,
         sleep: Sleep = asyncio.sleep,
-    ) -> None:
         gate: Gate = always_open,
+    ) -> None:
         self._settings = settings
         self._tokens = tokens
         self._scope = f"{_RESOURCES[settings.cloud]}/.default"
@@ -78,8 +78,8 @@ class RestBackend:
         self._client = client
         self._building = asyncio.Lock()
         self._sleep = sleep
-
         self._gate = gate
+
     async def invoke(
         self,
         cmdlet: str,
@@ -228,9 +228,9 @@ class RestBackend:
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8")
         loop = asyncio.get_running_loop()
         async with self._pace.background() if call.background else self._pace.turn(call.cmdlet):
-            started = loop.time()
             if not call.reads if writes is None else writes:
                 await self._gate()
+            started = loop.time()
             status: int | str = "no answer"
             try:
                 # The whole answer must be there in time: a trickle of bytes keeps httpx's own time-out from striking.
