@@ -21,6 +21,7 @@ from services.errors import AuthBroken, IRBotError, MissingPermission, Stopped, 
 from services.microsoft365.exchange import answers, wire
 from services.microsoft365.exchange.backend import SERVICE, Anchor, Call, Host, Parameter, Record, Result, checked
 from services.microsoft365.exchange.pace import Pace, Sleep
+from services.microsoft365.operations import Gate, always_open
 from services.microsoft365.trust import trusted_authorities
 from services.settings import Cloud, Settings
 
