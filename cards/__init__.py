@@ -7,13 +7,14 @@ from cards.closing import closing_card
 from cards.evidence import evidence_card, pick_card
 from cards.gate import gate_card
 from cards.help import help_card, whoami_card
+from cards.home import home_card, welcome_card
 from cards.incident import incident_card
 from cards.incidents import incidents_card
 from cards.lesson import lesson_card
 from cards.partner import partners_card
 from cards.people import choice_card, nearest_card
 from cards.phase import phase_card
-from cards.plan import plan_card
+from cards.plan import plan_card, shown_on
 from cards.problems import notice_card, problem_card
 from cards.report import report_card
 from cards.reporting import found_card, report_form_card
@@ -36,6 +37,7 @@ __all__ = [
     "found_card",
     "gate_card",
     "help_card",
+    "home_card",
     "incident_card",
     "incidents_card",
     "lesson_card",
@@ -50,11 +52,13 @@ __all__ = [
     "report_form_card",
     "setup_card",
     "setup_news_card",
+    "shown_on",
     "task_card",
     "tasks_card",
     "trigger_card",
     "verdict_card",
     "warning_card",
     "watch_card",
+    "welcome_card",
     "whoami_card",
 ]

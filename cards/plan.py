@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
 from cards.elements import (
     MAX_DETAIL,
     Card,
@@ -23,6 +26,12 @@ from cards.views import PlanCardView, PlanGroup, PlanItem
 def plan_card(view: PlanCardView) -> Card:
     """Draws the plan. What does not fit the card is named as such, and is never chosen unseen."""
     return fitted(lambda limit: _draw(view, limit))
+
+
+def shown_on(plan: Card) -> dict[str, frozenset[str]]:
+    """The values of the items that fit a drawn card, by the id of their input."""
+    inputs = [each for each in plan["body"] if each["type"] == "Input.ChoiceSet"]
+    return {each["id"]: frozenset(choice["value"] for choice in each["choices"]) for each in inputs}
 
 
 def _draw(view: PlanCardView, limit: int) -> Card:
@@ -48,17 +57,19 @@ def _group(group: PlanGroup, limit: int) -> list[Element]:
     rows: list[Element] = [heading(group.title, separator=True)]
     if group.settled:
         rows.append(text(group.settled, subtle=True, spacing="none"))
+    rows += _left_out(group.items)
     if group.items:
         shown = group.items[:limit]
+        ticked = [item.value for item in shown if not item.left_out]
         rows.append(
             {
                 "type": "Input.ChoiceSet",
                 "id": group.input_id,
-                "label": "Untick what should stay",
+                "label": "Untick what should stay" if ticked else "Tick what should go",
                 "style": "expanded",
                 "isMultiSelect": True,
                 "wrap": True,
-                "value": ",".join(item.value for item in shown),
+                "value": ",".join(ticked),
                 "choices": [{"title": plain(_title(item), limit=MAX_DETAIL), "value": item.value} for item in shown],
             }
         )
@@ -70,3 +81,11 @@ def _group(group: PlanGroup, limit: int) -> list[Element]:
 
 def _title(item: PlanItem) -> str:
     return f"{item.what}: {item.before} → {item.after}"
+
+
+def _left_out(items: Sequence[PlanItem]) -> Iterable[Element]:
+    """Why items are not ticked, each reason once; an item's own line may be too long to end in it."""
+    reasons = Counter(item.left_out for item in items if item.left_out)
+    for reason, count in reasons.items():
+        which = "" if count == len(items) else f" {count} of {len(items)}"
+        yield text(f"Not ticked{which}: {reason}", subtle=True, spacing="none")

@@ -255,12 +255,13 @@ class ReportView:
 
 @dataclass(frozen=True)
 class PlanItem:
-    """One item that can be chosen. `value` is its position as text."""
+    """One item that can be chosen. `value` is its position as text. `left_out` says why it is not ticked beforehand."""
 
     value: str
     what: str
     before: str
     after: str
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -276,7 +277,7 @@ class PlanGroup:
 
 @dataclass(frozen=True)
 class PlanCardView:
-    """What could be removed, or put back, item by item. Everything is chosen beforehand."""
+    """What could be removed, or put back, item by item, each ticked beforehand unless it says why not."""
 
     incident_number: str
     title: str

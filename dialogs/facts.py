@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dialogs.parts import Parts
 from services import approvals
 from services.access import Permission
-from services.approvals import Approval, plans_from_json
+from services.approvals import Approval, PlanKind, plans_from_json
 from services.channel import Actor
 from services.incidents import store
 from services.incidents.links import linked_to
@@ -110,8 +110,14 @@ def phase_at_hand(progress: Progress) -> Phase | None:
     return None
 
 
+def removals_of(incident: Incident) -> dict[str, Plan]:
+    """What could be removed by what is known so far, by step."""
+    plans = plans_from_json(incident.eviction.get("steps", {}))
+    return {step_id: plan for step_id, plan in plans.items() if plan.changes}
+
+
 def to_evict(incident: Incident) -> bool:
-    return has_changes(plans_from_json(incident.eviction.get("steps", {})))
+    return bool(removals_of(incident))
 
 
 def only_precautions(facts: Facts) -> bool:
@@ -121,12 +127,70 @@ def only_precautions(facts: Facts) -> bool:
     """
     if any(found.resolved_at is None and found.finding.severity is not Severity.NOTE for found in facts.findings):
         return False
-    plans = plans_from_json(facts.incident.eviction.get("steps", {}))
     return all(
         step_id in PRECAUTIONS or (step_id == _METHODS and change.data.get("fresh") is False)
-        for step_id, plan in plans.items()
+        for step_id, plan in removals_of(facts.incident).items()
         for change in plan.changes
     )
+
+
+def not_ticked(facts: Facts) -> dict[str, dict[str, str]]:
+    """The items that nobody should remove without a thought, each with the reason, by step.
+
+    On an account of which nothing suspicious is known that is all there is: the owner's own phone must not go because
+    somebody pressed a button.
+    """
+    clean = only_precautions(facts)
+    far = "" if looked(facts.incident) else " so far"
+    reasons: dict[str, dict[str, str]] = {}
+    for step_id, plan in removals_of(facts.incident).items():
+        for change in plan.changes:
+            reason = ""
+            if change.item in facts.progress.left.get(step_id, ()):
+                reason = "it was left out of the plan before."
+            elif clean and step_id == _METHODS:
+                reason = f"registered long ago, so it may well be the owner's. Nothing suspicious was found{far}."
+            elif clean:
+                reason = f"a precaution. Nothing suspicious was found{far}."
+            if reason:
+                reasons.setdefault(step_id, {})[change.item] = reason
+    return reasons
+
+
+def undecided_removals(facts: Facts) -> int:
+    """How many items are proposed that nobody has decided about, without those that are not ticked beforehand."""
+    skipped, asked = not_ticked(facts), facts.progress.asked
+    return sum(
+        change.item not in skipped.get(step_id, ()) and change.item not in asked.get(step_id, ())
+        for step_id, plan in removals_of(facts.incident).items()
+        for change in plan.changes
+    )
+
+
+def looked(incident: Incident) -> bool:
+    """Whether a round of the investigation has ended, this one or one before."""
+    return bool(incident.investigation.get("done") or incident.investigation.get("looked"))
+
+
+def cleared(facts: Facts) -> bool:
+    """Whether it is decided what to remove, or there is nothing that has to be removed."""
+    incident = facts.incident
+    if not looked(incident):
+        return False
+    if facts.progress.evicted:
+        return undecided_removals(facts) == 0
+    known = bool(incident.investigation.get("done")) and incident.eviction.get("kind") == PlanKind.EVICT
+    return known and (not to_evict(incident) or only_precautions(facts))
+
+
+def checks_left(facts: Facts) -> int:
+    """How many checks of this round have not ended."""
+    nonce = facts.incident.investigation.get("nonce")
+    begun = min((run.started_at for run in facts.latest.values() if run.cause == nonce), default=None)
+    checks = [facts.latest.get(step.id) for step in STEPS if step.phase is Phase.SCOPE and step.risk is Risk.READ]
+    if begun is None:
+        return len(checks)
+    return sum(run is None or run.state is State.RUNNING or run.started_at < begun for run in checks)
 
 
 def all_checked(facts: Facts) -> bool:

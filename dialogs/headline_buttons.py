@@ -15,11 +15,13 @@ from dialogs.facts import (
     PHASE_TITLES,
     Facts,
     Viewer,
+    cleared,
     given_back,
     has_changes,
     only_precautions,
     phase_at_hand,
     to_evict,
+    undecided_removals,
 )
 from dialogs.next_step import confirm_title
 from dialogs.parts import Parts
@@ -82,8 +84,9 @@ def _working_buttons(facts: Facts, *, can_undo: bool) -> Iterable[Button]:
         yield Button(title, Verb.LOCK_ASK.value, incident.id, incident.nonce, style)
     if kind == PlanKind.FAILED:
         yield Button("Check again", Verb.PREPARE_AGAIN.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
-    if incident.investigation.get("done") and to_evict(incident):
-        next_one = block is not None and not facts.progress.evicted and not only_precautions(facts)
+    undecided = undecided_removals(facts)
+    if undecided or (incident.investigation.get("done") and to_evict(incident)):
+        next_one = block is not None and undecided and not only_precautions(facts)
         style = ButtonStyle.POSITIVE if next_one else ButtonStyle.DEFAULT
         yield Button("Remove what they left…", Verb.EVICT_REVIEW.value, incident.id, incident.nonce, style)
     if can_undo:
@@ -94,16 +97,14 @@ def _working_buttons(facts: Facts, *, can_undo: bool) -> Iterable[Button]:
 
 def _phases_in_reach(facts: Facts) -> Iterable[Phase]:
     """The later phases that can be begun: to inform once the account is locked, the others once it is cleared."""
-    block, incident = facts.latest.get(BLOCK), facts.incident
+    block = facts.latest.get(BLOCK)
     planned = facts.plans.get(BLOCK)
     blocked = planned is not None and planned.settled is not None and planned.settled.state in LOCKED
     locked = block is not None and block.kind is not RunKind.UNDO and block.state in LOCKED
     if not (locked or blocked or given_back(facts) or facts.progress.opened):
         return
-    known = bool(incident.investigation.get("done")) and incident.eviction.get("kind") == PlanKind.EVICT
-    cleared = facts.progress.evicted or (known and not to_evict(incident))
     for phase in facts.progress.phases:
-        if phase is Phase.INFORM or cleared or phase in facts.progress.opened:
+        if phase is Phase.INFORM or cleared(facts) or phase in facts.progress.opened:
             yield phase
 
 
@@ -116,7 +117,7 @@ def _following(facts: Facts) -> str | None:
     """The title of the button that is next once nothing is left to lock or to remove."""
     if has_changes(facts.plans) and not given_back(facts):
         return None
-    if to_evict(facts.incident) and not facts.progress.evicted:
+    if undecided_removals(facts) or (to_evict(facts.incident) and not facts.progress.evicted):
         return None
     reach = list(_phases_in_reach(facts))
     phase = phase_at_hand(facts.progress)

@@ -13,12 +13,14 @@ from dialogs.facts import (
     PHASE_TITLES,
     Facts,
     all_checked,
+    checks_left,
     given_back,
     has_changes,
     only_precautions,
     phase_at_hand,
     to_evict,
     undecided,
+    undecided_removals,
 )
 from services.approvals import Approval, ApprovalState, PlanKind
 from services.incidents.model import IncidentState, Phase
@@ -100,14 +102,35 @@ def _next_after(block: Run, facts: Facts) -> tuple[str, Tone]:
         return "The account is not locked. Read the steps below.", Tone.ATTENTION
     if _problems(facts) and Phase.RECOVER not in progress.opened:
         return "Not everything is done yet. Read the steps below.", Tone.WARNING
+    count = undecided_removals(facts)
     if not incident.investigation.get("done"):
-        return "The account is locked. IRBot is looking for what the intruder left.", Tone.GOOD
+        return _next_while_looking(facts, count)
     if to_evict(incident) and not progress.evicted and only_precautions(facts):
         found = "Nothing suspicious was found" + ("." if all_checked(facts) else " in what could be checked.")
         return f"{found} Look at the precautions that IRBot offers, or close the incident.", Tone.NEUTRAL
+    if count and progress.evicted:
+        return f"{_things(count)} found. Press Remove what they left, and decide.", Tone.ATTENTION
     if to_evict(incident) and not progress.evicted:
         return "Look at what IRBot proposes to remove or switch off, and decide.", Tone.ATTENTION
     return _next_later(progress)
+
+
+def _next_while_looking(facts: Facts, count: int) -> tuple[str, Tone]:
+    """What a responder can do before everything was looked at."""
+    left = checks_left(facts)
+    looking = f"IRBot is still looking at {left} more." if left else "IRBot is still looking."
+    if count and facts.progress.evicted:
+        return f"{_things(count)} found, and can be removed. {looking}", Tone.ATTENTION
+    if count:
+        things = "1 thing" if count == 1 else f"{count} things"
+        return f"{things} can already be removed: press Remove what they left. {looking}", Tone.ATTENTION
+    if facts.progress.evicted:
+        return f"What was found so far is decided. {looking}", Tone.GOOD
+    return "The account is locked. IRBot is looking for what the intruder left.", Tone.GOOD
+
+
+def _things(count: int) -> str:
+    return "1 more thing was" if count == 1 else f"{count} more things were"
 
 
 def _next_later(progress: Progress) -> tuple[str, Tone]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services import approvals, tasks
-from services.approvals import Approval, ApprovalState, PlanKind
+from services.approvals import Approval, ApprovalState, PlanKind, plans_from_json
 from services.database import tables
+from services.incidents import posted_plans
 from services.incidents.model import LATER, Incident, Phase
+from services.incidents.posted_plans import Items
 from services.playbook import GUIDED, PLAYBOOK, TASKS, by_hand
 from services.playbook.ledger import Run, runs_of
 from services.playbook.on_demand import PlanState, StepPlan, step_plans_of
@@ -62,6 +64,8 @@ class Progress:
     standings: tuple[Standing, ...]
     opened: frozenset[Phase]
     evicted: bool  # whether it was decided what to remove
+    asked: Items = field(default_factory=dict)  # what was asked for in a plan that was carried out or refused
+    left: Items = field(default_factory=dict)  # what a person left out of such a plan
 
     def of(self, phase: Phase) -> tuple[Standing, ...]:
         """The entries of one phase, in the playbook's order."""
@@ -86,10 +90,13 @@ async def progress_of(connection: AsyncConnection, incident: Incident, steps: It
     for human in TASKS:
         task = by_hand_of.get(by_hand.task_key(incident.id, human.id))
         standings.append(_of_task(human, task, latest.get(human.id)))
+    evicted, asked, left = await _decided(connection, incident)
     return Progress(
         standings=_in_order(standings, later),
         opened=await _opened(connection, incident.id),
-        evicted=await _decided(connection, incident.id),
+        evicted=evicted,
+        asked=asked,
+        left=left,
     )
 
 
@@ -155,11 +162,19 @@ async def _opened(connection: AsyncConnection, incident_id: str) -> frozenset[Ph
     return frozenset(Phase(key.rpartition(":")[2]) for key in (await connection.execute(query)).scalars())
 
 
-async def _decided(connection: AsyncConnection, incident_id: str) -> bool:
-    """Whether an eviction was carried out or refused."""
-    query = sa.select(tables.approvals.c.id).where(
-        tables.approvals.c.incident_id == incident_id,
-        tables.approvals.c.kind == PlanKind.EVICT.value,
-        tables.approvals.c.state.in_([ApprovalState.USED.value, ApprovalState.REFUSED.value]),
+async def _decided(connection: AsyncConnection, incident: Incident) -> tuple[bool, Items, Items]:
+    """Whether an eviction was carried out or refused; the items that were asked for, and those that were left out."""
+    table = tables.approvals.c
+    query = sa.select(table.id, table.plan).where(
+        table.incident_id == incident.id,
+        table.kind == PlanKind.EVICT.value,
+        table.state.in_([ApprovalState.USED.value, ApprovalState.REFUSED.value]),
     )
-    return (await connection.execute(query.limit(1))).first() is not None
+    rows = (await connection.execute(query)).all()
+    asked: dict[str, frozenset[str]] = {}
+    for row in rows:
+        for step_id, plan in plans_from_json(row.plan).items():
+            asked[step_id] = asked.get(step_id, frozenset()) | {change.item for change in plan.changes}
+    shown = posted_plans.decided(incident.eviction, [row.id for row in rows])
+    left = {step_id: items - asked.get(step_id, frozenset()) for step_id, items in shown.items()}
+    return bool(rows), asked, left

@@ -1,34 +1,52 @@
 """What an incident does by itself as soon as it is open: recognise, keep, investigate, propose. It only reads.
 
 Two jobs run side by side. The preparation is short and ends with the plan of the lock. The investigation takes as long
-as it takes and ends with the plan of the eviction.
+as it takes; once the account is locked, each step that removes something is proposed as soon as its own checks have
+ended.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.approvals import PlanKind
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.approvals import Approval, PlanKind
 from services.channel import Actor
 from services.database import Database
 from services.durable import Durable
 from services.errors import Conflict
-from services.incidents import store, timeline
+from services.incidents import posted_plans, store, timeline
 from services.incidents.model import Incident, IncidentState, Phase
 from services.incidents.subjects import recognise
 from services.incidents.timeline import AuditTag
 from services.microsoft365 import Microsoft365, urgently
-from services.playbook.ledger import Ledger, runs_of
+from services.playbook.ledger import Ledger, RunKind, runs_of
 from services.playbook.planner import Planner, our_fault
-from services.playbook.step import Outcome, Risk, State, Step
+from services.playbook.step import Context, Outcome, Risk, Shared, State, Step
 from services.posts import Posts
 from services.settings import Settings
 from services.together import together
 
 PREPARE = "prepare"
 INVESTIGATE = "investigate"
+BLOCK = "block-sign-in"
+# What a check finds is removed by these steps, so each is proposed behind the checks that feed it.
+FED_BY: Mapping[str, tuple[str, ...]] = {
+    "disable-devices": ("check-devices",),
+    "disable-mail-flow": ("check-mail-flow",),
+    "remove-delegates": ("check-delegates",),
+    "remove-forwarding": ("check-forwarding",),
+    "remove-inbox-rules": ("check-inbox-rules",),
+    "remove-mobile-partnerships": ("check-devices",),
+}
+_LOCKED = frozenset({State.ALREADY_SO, State.DONE})
+_LOOK_FOR_LOCK_SECONDS = 1.0
 
 
 class Preparation:
@@ -118,21 +136,102 @@ class Preparation:
     # -- the investigation -----------------------------------------------------------------------------------------
 
     async def investigate(self, key: str) -> None:
-        """Makes every check at once, each with its own patience, and proposes what to remove."""
+        """Makes every check at once, each with its own patience, and proposes what to remove as soon as it is known."""
         incident, nonce = await self._incident(key)
         if incident.investigation.get("done") or incident.investigation.get("nonce") != nonce:
             return
         subject, account = await recognise(self._m365, self._settings, incident.subject.object_id)
         ctx = self._planner.context(incident, subject, account)
+        checks = {step.id: asyncio.Event() for step in self._readers(Phase.SCOPE)}
+        over, locked = asyncio.Event(), asyncio.Event()
+
+        async def check(step: Step) -> None:
+            await self._planner.read(step, incident, nonce, ctx, self._settings.check_timeout_seconds)
+            checks[step.id].set()
+
+        async def all_checks() -> None:
+            await together(*(check(step) for step in self._readers(Phase.SCOPE)))
+            over.set()
+
+        async def propose(step: Step) -> None:
+            """Before the lock nobody removes anything, and the intruder may still add to it."""
+            for each in FED_BY.get(step.id, ()):
+                if each in checks:
+                    await checks[each].wait()
+            await locked.wait()
+            await self._offer(incident, step, ctx)
+
+        early = [step for step in self._evictions() if step.id not in incident.eviction.get("steps", {})]
+        await together(all_checks(), self._wait_for_lock(ctx, over, locked), *(propose(step) for step in early))
+        await self._end_round(incident, ctx)
+
+    async def _wait_for_lock(self, ctx: Context, over: asyncio.Event, locked: asyncio.Event) -> None:
+        """Sets `locked` once the account is locked, or when all that was to be looked at is over."""
+        while not over.is_set():
+            ended = await ctx.ended()
+            block = ended.get(BLOCK)
+            if (block is not None and block.state in _LOCKED) or (block is None and not ctx.account.account_enabled):
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_FOR_LOCK_SECONDS):
+                    await over.wait()
+        locked.set()
+
+    async def _offer(self, seen: Incident, step: Step, ctx: Context) -> None:
+        """Adds what one step would remove to the proposal of this round."""
+        plans = await self._planner.plans(ctx, [step])
+        async with self._database.write() as connection:
+            incident = await store.get(connection, seen.id, lock=True)
+            if not _same_round(incident, seen) or incident.state is not IncidentState.OPEN:
+                return
+            order = [each.id for each in self._evictions()]
+            proposal = posted_plans.with_step(incident.eviction, step.id, plans[step.id], order)
+            await store.update(connection, seen.id, eviction=proposal)
+            if plans[step.id].changes:
+                await self._posts.redraw_incident(connection, seen.id)
+
+    async def _end_round(self, seen: Incident, ctx: Context) -> None:
+        """Ends the round once every step has said what it would remove.
+
+        What was removed meanwhile is looked at again, together with the checks that found it.
+        """
+        while True:
+            await self._look_at_what_is_gone(seen, ctx)
+            async with self._database.write() as connection:
+                incident = await store.get(connection, seen.id, lock=True)
+                if not _same_round(incident, seen) or incident.investigation.get("done"):
+                    return
+                left = [step for step in self._evictions() if step.id not in incident.eviction.get("steps", {})]
+                if not left or incident.state is not IncidentState.OPEN:
+                    await self._conclude(connection, incident)
+                    break
+            await together(*(self._offer(seen, step, ctx) for step in left))
+        self._posts.changed.set()
+
+    async def _look_at_what_is_gone(self, seen: Incident, ctx: Context) -> None:
+        """Makes the checks again that fed an eviction of this round: what they found may not be there any more."""
+        async with self._database.read() as connection:
+            runs = await runs_of(connection, seen.id)
+        begun = min((run.started_at for run in runs if run.cause == ctx.round), default=ctx.now)
+        removals = [run for run in runs if run.kind in {RunKind.APPLY, RunKind.UNDO} and run.started_at >= begun]
+        again = {(check, run.cause) for run in removals for check in FED_BY.get(run.step_id, ())}
         patience = self._settings.check_timeout_seconds
-        readers = self._readers(Phase.SCOPE)
-        await together(*(self._planner.read(step, incident, nonce, ctx, patience) for step in readers))
-        steps = [step for step in self._planner.steps if step.phase is Phase.EVICT]
-        await self._propose(
-            incident,
-            investigation={"nonce": nonce, "done": True},
-            eviction=await self._planner.proposal(PlanKind.EVICT, ctx, steps),
-        )
+        readers = [
+            (step, cause) for step in self._readers(Phase.SCOPE) for check, cause in sorted(again) if check == step.id
+        ]
+        # A context of its own: what the checks of this round shared was read before.
+        fresh = replace(ctx, now=self._now(), shared=Shared())
+        await together(*(self._planner.read(step, seen, cause, fresh, patience) for step, cause in readers))
+
+    async def _conclude(self, connection: AsyncConnection, incident: Incident) -> None:
+        """The round is done, with its line in the timeline. Nothing is concluded about a closed incident."""
+        if incident.state is not IncidentState.OPEN:
+            return
+        done = {**incident.investigation, "done": True}
+        proposal = {**incident.eviction, "kind": PlanKind.EVICT.value}
+        await store.update(connection, incident.id, investigation=done, eviction=proposal)
+        data = {"kind": proposal["kind"], "steps": list(proposal.get("steps", {}))}
+        await timeline.append(connection, incident.id, AuditTag.PLAN_PROPOSED, at=self._now(), data=data)
 
     async def investigation_gave_up(self, key: str, correlation_id: str) -> None:
         """Ends the round; what it did not check is "not evaluated"."""
@@ -142,8 +241,8 @@ class Preparation:
         await self._end_runs(incident.id, nonce, correlation_id)
         await self._propose(
             incident,
-            investigation={"nonce": nonce, "done": True, "correlation_id": correlation_id},
-            eviction={"kind": PlanKind.FAILED.value},
+            investigation={**incident.investigation, "done": True, "correlation_id": correlation_id},
+            eviction={**posted_plans.next_round(incident.eviction), "kind": PlanKind.FAILED.value},
         )
 
     async def investigate_again(self, incident_id: str) -> None:
@@ -152,8 +251,8 @@ class Preparation:
             incident = await store.get(connection, incident_id, lock=True)
             if not incident.investigation.get("done"):
                 raise Conflict(reason="step-running")
-            fresh = {"nonce": store.new_nonce(), "done": False}
-            await store.update(connection, incident_id, investigation=fresh, eviction={})
+            fresh = posted_plans.next_round(incident.eviction)
+            await store.update(connection, incident_id, investigation=_another_round(), eviction=fresh)
             incident = await store.get(connection, incident_id)
         await self.start(incident)
         self._posts.changed.set()
@@ -167,6 +266,9 @@ class Preparation:
         ]
 
     # -- both ------------------------------------------------------------------------------------------------------
+
+    def _evictions(self) -> list[Step]:
+        return [step for step in self._planner.steps if step.phase is Phase.EVICT]
 
     def _readers(self, phase: Phase) -> list[Step]:
         return [step for step in self._planner.steps if step.risk is Risk.READ and step.phase is phase]
@@ -189,8 +291,7 @@ class Preparation:
         incident_id = seen.id
         async with self._database.write() as connection:
             incident = await store.get(connection, incident_id, lock=True)
-            round_is_over = incident.investigation.get("nonce") != seen.investigation.get("nonce")
-            stale = round_is_over if "investigation" in values else incident.nonce != seen.nonce
+            stale = not _same_round(incident, seen) if "investigation" in values else incident.nonce != seen.nonce
             if stale or incident.state is not IncidentState.OPEN:
                 return
             await store.update(connection, incident_id, **values)
@@ -209,3 +310,23 @@ class Preparation:
                 outcome = Outcome(State.NOT_EVALUATED, our_fault(correlation_id))
                 await self._ledger.end(run, outcome, self._now())
         self._posts.changed.set()
+
+
+def looked_at_anew(incident: Incident, approval: Approval) -> dict[str, Any]:
+    """What of an incident changes after an eviction or an undo, so that all that was changed is looked at again.
+
+    A round that still runs does that before it ends; behind one that has ended there comes another.
+    """
+    if approval.kind not in {PlanKind.EVICT, PlanKind.UNDO}:
+        return {}
+    if not incident.investigation.get("done"):
+        return {"eviction": posted_plans.without_steps(incident.eviction, approval.plans)}
+    return {"eviction": posted_plans.next_round(incident.eviction), "investigation": _another_round()}
+
+
+def _another_round() -> dict[str, Any]:
+    return {"nonce": store.new_nonce(), "done": False, "looked": True}
+
+
+def _same_round(incident: Incident, seen: Incident) -> bool:
+    return bool(incident.investigation.get("nonce") == seen.investigation.get("nonce"))

@@ -35,7 +35,7 @@ from services.playbook import by_hand
 from services.playbook.giving_back import PUT_BACK_BY
 from services.playbook.ledger import Effect, EffectState, Ledger, Run, RunKind, effects_of, runs_of
 from services.playbook.planner import Planner, our_fault, outcome_of
-from services.playbook.preparation import INVESTIGATE, PREPARE
+from services.playbook.preparation import INVESTIGATE, PREPARE, looked_at_anew
 from services.playbook.step import (
     Change,
     Context,
@@ -223,10 +223,10 @@ class Runner:
                 job = PREPARE
                 await store.update(connection, approval.incident_id, plan={}, nonce=nonce)
             elif moved and approval.kind is PlanKind.EVICT:
-                job = INVESTIGATE
-                await store.update(
-                    connection, approval.incident_id, eviction={}, investigation={"nonce": nonce, "done": False}
-                )
+                values = looked_at_anew(await store.get(connection, approval.incident_id, lock=True), approval)
+                await store.update(connection, approval.incident_id, **values)
+                if "investigation" in values:
+                    job, nonce = INVESTIGATE, values["investigation"]["nonce"]
         self._posts.changed.set()
         if job is not None:
             await self._durable.start(job, f"{approval.incident_id}:{nonce}")
@@ -437,6 +437,7 @@ class Runner:
         values = await self._left_to_do(approval, incident)
         async with self._database.write() as connection:
             if await approvals.finish(connection, approval, ApprovalState.USED, self._now()):
+                values |= looked_at_anew(await store.get(connection, approval.incident_id, lock=True), approval)
                 await store.update(connection, approval.incident_id, nonce=store.new_nonce(), **values)
         self._posts.changed.set()
         if "investigation" in values:
@@ -444,13 +445,9 @@ class Runner:
             await self._durable.start(INVESTIGATE, f"{approval.incident_id}:{nonce}")
 
     async def _left_to_do(self, approval: Approval, incident: Incident) -> dict[str, Any]:
-        """What takes the place of the used proposal. After an eviction or an undo the investigation looks again."""
+        """What takes the place of the used proposal of a lock."""
         values: dict[str, Any] = {}
-        if approval.kind is PlanKind.STEPS:
-            return values
-        if approval.kind is not PlanKind.LOCK:
-            values |= {"eviction": {}, "investigation": {"nonce": store.new_nonce(), "done": False}}
-        if approval.kind is PlanKind.EVICT:
+        if approval.kind in {PlanKind.EVICT, PlanKind.STEPS}:
             return values
         async with self._database.read() as connection:
             latest = {run.step_id: run for run in await runs_of(connection, approval.incident_id)}

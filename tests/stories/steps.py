@@ -8,6 +8,7 @@ from simulator.reading import Shown
 from simulator.tenant import User
 
 LOCKED = "✓ Locked"
+_LOOK_SECONDS = 120.0  # an investigation shares the limit of the reports
 
 
 async def open_incident(bench: Bench, account: str, by: str = "alex") -> Shown:
@@ -28,6 +29,11 @@ async def lock(bench: Bench, account: str, by: str = "alex") -> Shown:
     await ask(bench, account, by)
     await bench.click("Lock now", by=by, where="thread")
     return await bench.until_card(LOCKED, by=by, where="thread")
+
+
+async def looked(bench: Bench, by: str = "alex") -> Shown:
+    """Waits until everything was looked at; what can be removed is proposed in parts before that."""
+    return await bench.until_button("Look again", by=by, where="thread", timeout=_LOOK_SECONDS)
 
 
 async def decide(bench: Bench, title: str) -> None:

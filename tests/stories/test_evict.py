@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import pytest
 
+from app import APPLICATION
+from services.incidents import store
+from services.incidents.model import Phase
+from services.playbook import STEPS
 from simulator.bench import Bench
 from simulator.config import SimulatorConfig
 from simulator.exchange import exchange_of
@@ -26,55 +31,72 @@ _OURS = {
     "remove-mobile-partnerships",
     "switch-off-mail-protocols",
 }
+_EVICTIONS = [step.id for step in STEPS if step.phase is Phase.EVICT]
 _TOLD = [story.id for story in STORIES.values() if any(each.evicted_by in _OURS for each in story.truth)]
 # What every change moves, or what Exchange makes anew.
 _MOVING = {"WhenChanged", "WhenChangedUTC", "LastModifiedBy", "id"}
 
 
 @pytest.mark.parametrize("story_id", _TOLD)
-async def test_what_the_intruder_left_goes_and_the_undo_puts_it_back(story_id: str) -> None:
+async def test_what_the_intruder_left_goes_early_and_the_undo_puts_it_back(story_id: str) -> None:
     story = STORIES[story_id]
-    async with Bench.start(SimulatorConfig(audit_query_seconds=0, stories=(story_id,))) as bench:
+    async with Bench.start(_config(story_id)) as bench:
         before = _picture(bench, story)
         ours = {each.item for each in story.truth if each.evicted_by in _OURS}
         assert ours <= set(evicted(story, bench.sim.world))
 
         await _lock(bench, bench.user(story.account).upn)
-        await bench.until_button("Remove what they left…", by="alex", where="thread", timeout=_PATIENCE_SECONDS)
-        await bench.click("Remove what they left…", by="alex", where="thread")
-        await bench.until_button("Remove what is ticked…", by="alex", where="thread")
-        await bench.click("Remove what is ticked…", by="alex", where="thread")
+        # The sign-in log and the audit log are read for long; what is in the mailbox is known much sooner.
+        await bench.until(partial(_proposed, bench, _OURS), _PATIENCE_SECONDS, "what of the mailbox can be removed")
+        await _press(bench, "Remove what they left…")
+        await _press(bench, "Remove what is ticked…", all_of_it=True)
         await decide(bench, "Remove now")
         await bench.until(
             lambda: not ours & set(evicted(story, bench.sim.world)), _PATIENCE_SECONDS, "the end of the eviction"
         )
-        await bench.until_button("Undo…", by="alex", where="thread", timeout=_PATIENCE_SECONDS)
         assert harmed(story, bench.sim.world) == []
 
-        await bench.click("Undo…", by="alex", where="thread")
-        await bench.until_button("Undo what is ticked…", by="alex", where="thread")
-        await bench.click("Undo what is ticked…", by="alex", where="thread")
+        await _press(bench, "Undo…")
+        await _press(bench, "Undo what is ticked…")
         await decide(bench, "Undo now")
         await bench.until(
             lambda: _picture(bench, story) == before or None, _PATIENCE_SECONDS, "the mailbox as it was before"
         )
 
 
-async def test_a_clean_account_loses_nothing_of_its_own() -> None:
+async def test_a_clean_account_loses_nothing_unless_somebody_ticks_it() -> None:
     story = STORIES["clean"]
-    async with Bench.start(SimulatorConfig(audit_query_seconds=0, stories=(story.id,))) as bench:
+    async with Bench.start(_config(story.id)) as bench:
         await _lock(bench, bench.user(story.account).upn)
-        await bench.until_button("Remove what they left…", by="alex", where="thread", timeout=_PATIENCE_SECONDS)
-        card = await _plan(bench)
-        for title in ("Remove inbox rules", "Remove forwarding", "Remove delegates", "Switch off dangerous mail flow"):
-            assert title not in card
+        await bench.until(partial(_proposed, bench, _EVICTIONS), _PATIENCE_SECONDS, "all that can be removed")
+        await _press(bench, "Remove what they left…")
+        card = await bench.until_button("Remove what is ticked…", by="alex", where="thread")
+        for step_id in ("remove-inbox-rules", "remove-forwarding", "remove-delegates", "disable-mail-flow"):
+            assert step_id not in card.inputs
+        assert "remove-sign-in-methods" in card.inputs
+        assert {str(each["value"]) for each in card.inputs.values()} == {""}
+        assert "Remove all of it…" not in card.buttons
+        refused = await bench.click("Remove what is ticked…", by="alex", where="thread")
+        assert refused.has("You left everything unticked")
 
 
-async def _plan(bench: Bench) -> list[str]:
-    """The titles of the steps that propose something."""
-    await bench.click("Remove what they left…", by="alex", where="thread")
-    card = await bench.until_button("Remove what is ticked…", by="alex", where="thread")
-    return [str(element.get("label")) for element in card.inputs.values()]
+def _config(story_id: str) -> SimulatorConfig:
+    return SimulatorConfig(audit_query_seconds=0, stories=(story_id,))
+
+
+async def _proposed(bench: Bench, step_ids: Iterable[str]) -> bool:
+    """Whether all of these steps have said what they would remove."""
+    app = getattr(bench.bot, "app", None)
+    assert app is not None, "the bot runs in this process"
+    async with app[APPLICATION].parts.database.read() as connection:
+        (incident,), _ = await store.all_open(connection, limit=1)
+    return set(step_ids) <= set(incident.eviction.get("steps", {}))
+
+
+async def _press(bench: Bench, title: str, *, all_of_it: bool = False) -> None:
+    card = await bench.until_button(title, by="alex", where="thread", timeout=_PATIENCE_SECONDS)
+    every = {name: ",".join(choice["value"] for choice in each["choices"]) for name, each in card.inputs.items()}
+    await bench.click(title, by="alex", where="thread", inputs=every if all_of_it else {})
 
 
 async def _lock(bench: Bench, account: str) -> None:

@@ -12,7 +12,7 @@ from simulator.bench import Bench
 from simulator.config import SimulatorConfig
 from simulator.exchange import exchange_of
 from simulator.reading import Shown
-from tests.stories.steps import decide, open_incident
+from tests.stories.steps import decide, looked, open_incident
 from tests.stories.test_secrecy import found
 
 _PATIENCE = 60.0
@@ -58,7 +58,7 @@ async def _locked_and_cleared(bench: Bench) -> None:
     await open_incident(bench, "isaiah@contoso.com")
     await bench.click("Lock account…", by="alex", where="thread")
     await decide(bench, "Lock now")
-    await bench.until_button("Remove what they left…", by="alex", where="thread", timeout=_PATIENCE)
+    await looked(bench)
     await bench.click("Remove what they left…", by="alex", where="thread")
     await bench.until_button("Remove what is ticked…", by="alex", where="thread")
     await bench.click("Remove what is ticked…", by="alex", where="thread")

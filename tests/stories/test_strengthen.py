@@ -6,7 +6,7 @@ from services.playbook.enforce_mfa import NAME
 from simulator.bench import Bench
 from simulator.config import SimulatorConfig
 from tests.services.playbook.device_scenes import private_device
-from tests.stories.steps import decide, lock
+from tests.stories.steps import decide, lock, looked
 
 _PATIENCE = 120.0  # an investigation shares the limit of the reports
 _STORY = SimulatorConfig(audit_query_seconds=0, device_seconds=0, stories=("invoice-fraud",))
@@ -28,6 +28,7 @@ async def _press_for(bench: Bench, title: str, step_id: str) -> None:
 async def test_a_policy_for_everybody_is_planned_approved_by_another_and_shows() -> None:
     async with Bench.start(_STORY) as bench:
         await lock(bench, bench.user("megan").upn)
+        await looked(bench)
         await _press(bench, "Remove what they left…")
         await _press(bench, "Remove what is ticked…")
         await decide(bench, "Remove now")

@@ -8,7 +8,7 @@ from simulator.bench import Bench
 from simulator.clock import stamp
 from simulator.config import SimulatorConfig
 from simulator.faults import Fault, Kind, When
-from tests.stories.steps import is_locked, lock
+from tests.stories.steps import is_locked, lock, looked
 
 _PATIENCE = 60.0
 _STORY = SimulatorConfig(audit_query_seconds=0, stories=("invoice-fraud",))
@@ -39,6 +39,7 @@ async def test_an_incident_from_its_beginning_to_its_end_and_back() -> None:
         assert is_locked(account)
 
         # What the intruder left goes.
+        await looked(bench)
         await _press(bench, "Remove what they left…")
         await _press(bench, "Remove what is ticked…")
         await _decide(bench, "Remove now")
@@ -110,6 +111,7 @@ async def _ended_by_looking(bench: Bench) -> bool:
 async def test_planning_survives_a_kill_and_posts_one_plan() -> None:
     async with Bench.start(_STORY, own_process=True) as bench:
         await lock(bench, bench.user("megan").upn)
+        await looked(bench)
         await _press(bench, "Remove what they left…")
         await _press(bench, "Remove what is ticked…")
         await _decide(bench, "Remove now")
