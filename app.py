@@ -486,7 +486,7 @@ def bench(chosen: argparse.Namespace) -> int:
     """Measures what IRBot promises in numbers; 1 when a target is missed."""
     from benchmarks import suite
 
-    return suite.run(chosen.only, report_only=chosen.report_only)
+    return suite.run(chosen.only, report_only=chosen.report_only, save=chosen.save)
 
 
 def score(chosen: argparse.Namespace) -> int:
@@ -512,6 +512,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", action="append", metavar="NAME", help="one benchmark by its name")
+    parser.add_argument("--save", action="store_true", help="put the figures into docs/benchmarks.md")
     parser.add_argument("--report-only", action="store_true", help="end with 0 even when a target is missed")
 
 

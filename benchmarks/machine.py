@@ -12,12 +12,12 @@ from pathlib import Path
 
 
 def described() -> str:
-    """Processors, how busy they were, system and versions, in one line."""
+    """Processors, memory, how busy the machine was, system and versions, in one line."""
     load = ""
     with suppress(AttributeError, OSError):  # Windows has no load average
         load = f", load {os.getloadavg()[0]:.1f}"
     return (
-        f"{os.cpu_count()} x {_processor()}{load}; {platform.system()} {platform.release()};"
+        f"{os.cpu_count()} x {_processor()}, {_memory()}{load}; {platform.system()} {platform.release()};"
         f" Python {platform.python_version()}; SQLite {sqlite3.sqlite_version}"
     )
 
@@ -34,6 +34,12 @@ def resident_bytes(pid: int) -> float:
         )
         return int(told.stdout) * 1024.0
     return math.nan
+
+
+def _memory() -> str:
+    with suppress(AttributeError, OSError, ValueError):  # Windows does not tell
+        return f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GB"
+    return "memory unknown"
 
 
 def _processor() -> str:

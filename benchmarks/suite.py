@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
-from benchmarks import answers, blast, bulk, locking, microsoft365, starting
+from benchmarks import answers, blast, bulk, locking, microsoft365, page, starting
 from benchmarks.machine import described
+from benchmarks.promises import Promise, in_order
 from benchmarks.table import Row, drawn
 
 Measure = Callable[[], Awaitable[tuple[list[Row], list[str]]]]
@@ -19,7 +21,7 @@ SUITE: Mapping[str, Measure] = {
     "start": starting.measure,
     "blast": blast.measure,
 }
-# What takes a quarter of an hour is measured only where it is named.
+# What takes minutes is measured only where it is named.
 LONG: Mapping[str, Measure] = {
     "imap": bulk.measure,
     "blast-2000": blast.two_thousand,
@@ -31,25 +33,49 @@ LONG: Mapping[str, Measure] = {
 }
 
 
-def run(only: Sequence[str] | None, *, report_only: bool) -> int:
-    """Measures, prints, and ends with 1 where a target is missed; with 2 for a name that is none of the suite's."""
+def run(only: Sequence[str] | None, *, report_only: bool, save: bool = False) -> int:
+    """Measures and prints; the exit code.
+
+    It is 1 where a target is missed or a benchmark breaks off, 2 for a name that is none of the suite's. `save` puts
+    what was measured into the page of benchmarks.
+    """
     known = {**SUITE, **LONG}
     unknown = sorted(set(only or ()) - set(known))
     if unknown:
         sys.stderr.write(f"There is no benchmark {unknown[0]}; there are {', '.join(known)}.\n")
         return 2
-    rows: list[Row] = []
+    rows: dict[str, Row] = {}
     notes: list[str] = []
+    machines: dict[str, str] = {}
+    broken: list[str] = []
     for name in only or SUITE:
         _say(f"Measuring: {name}…")
-        found, told = asyncio.run(_measured(known[name]))
-        rows += found
+        try:
+            found, told = asyncio.run(_measured(known[name]))
+        except Exception as error:  # noqa: BLE001  # the figures of the others are worth having
+            broken.append(f"{name} could not be measured: {type(error).__name__}: {error}".partition("\n")[0])
+            continue
+        rows |= {row.name: row for row in found}
         notes += told
-    _say("", drawn(rows), "", f"Machine: {described()}", *notes)
-    missed = [row.name for row in rows if row.over]
+        if found:
+            machines[name] = described()
+    text = page.PAGE.read_text(encoding="utf-8")
+    before = page.figures_of(text)
+    lines = [row.cells() if row else _not_now(promise, before) for promise, row in in_order(rows)]
+    _say("", drawn(lines), "", f"Machine: {described()}", *notes, *broken)
+    if save:
+        page.PAGE.write_text(page.saved(text, rows.values(), machines, datetime.now(UTC).date()), encoding="utf-8")
+        _say("", f"Saved in {page.PAGE.name}.")
+    missed = [row.name for row in rows.values() if row.over]
     if missed:
         _say("", f"Over the target: {'; '.join(missed)}")
-    return 1 if missed and not report_only else 0
+    return 1 if broken or (missed and not report_only) else 0
+
+
+def _not_now(promise: Promise, before: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The line of a promise that this run did not measure: what the page says, and how to measure it."""
+    *cells, verdict = before.get(promise.name, page.not_yet(promise))
+    return (*cells, f"{verdict} (saved; --only {promise.benchmark})".strip())
 
 
 async def _measured(measure: Measure) -> tuple[list[Row], list[str]]:

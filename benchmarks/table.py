@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -26,7 +27,11 @@ class Row:
     @property
     def ratio(self) -> float | None:
         """How many times the limit the figure is."""
-        return self.figure / self.limit if self.limit else None
+        if self.limit is None:
+            return None
+        if self.limit == 0:
+            return 0.0 if self.figure == 0 else math.inf
+        return self.figure / self.limit
 
     @property
     def over(self) -> bool:
@@ -36,27 +41,31 @@ class Row:
         value = self.ratio if self.target_is_ratio else self.figure
         return value is None or not value <= self.target
 
+    @property
+    def must_be(self) -> str:
+        """The target as text; empty where there is none."""
+        if self.target is None:
+            return ""
+        return f"≤ {times(self.target)}" if self.target_is_ratio else f"≤ {self.unit(self.target)}"
+
     def cells(self) -> tuple[str, ...]:
         """The line as texts."""
-        target = ""
-        if self.target is not None:
-            target = f"≤ {times(self.target)}" if self.target_is_ratio else f"≤ {self.unit(self.target)}"
         return (
             self.name,
             self.unit(self.figure),
             "" if self.limit is None else self.unit(self.limit),
             "" if self.ratio is None else times(self.ratio),
-            target,
+            self.must_be,
             "" if self.target is None else "over" if self.over else "ok",
         )
 
 
-HEADS = ("measured", "figure", "limit", "ratio", "target", "")
+HEADS = ("measured", "figure", "limit", "ratio", "must be", "")
 
 
-def drawn(rows: Iterable[Row]) -> str:
+def drawn(cells: Iterable[tuple[str, ...]]) -> str:
     """The table as text."""
-    lines = [HEADS, *(row.cells() for row in rows)]
+    lines = [HEADS, *cells]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
     rule = "  ".join("─" * width for width in widths)
     texts = [
@@ -82,6 +91,11 @@ def milliseconds(value: float) -> str:
 def megabytes(value: float) -> str:
     """Memory, given in bytes."""
     return f"{value / 1_000_000:.0f} MB"
+
+
+def count(value: float) -> str:
+    """A number of things."""
+    return f"{value:.0f}"
 
 
 def times(value: float) -> str:

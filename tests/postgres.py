@@ -1,148 +1,23 @@
-"""A private PostgreSQL for tests: made, used and thrown away within one test session."""
+"""A private PostgreSQL for tests. Where the server is not installed they are skipped; in CI they fail."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
-import psycopg
-import pytest
-
+from simulator import postgres
+from simulator.postgres import Cluster, NotInstalled
 from tests.machine import go_without
 
-_START_SECONDS = 30.0
-_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
-_PACE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=120", "shared_buffers=32MB")
-
-
-def find_binaries() -> Path | None:
-    """The folder with `initdb` and `postgres`, the newest version first; None where the server is not installed."""
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).resolve().parent
-    for pattern in _FOLDERS:
-        folders = [path for path in Path("/").glob(pattern.lstrip("/")) if (path / "initdb").exists()]
-        if folders:
-            return max(folders, key=lambda path: [int(part) for part in path.parent.name.split("-")[-1].split(".")])
-    return None
-
-
-class Cluster:
-    """A running server that listens on a socket in its own folder and nowhere else."""
-
-    def __init__(self, folder: Path, binaries: Path, who: dict[str, Any], settings: Sequence[str]) -> None:
-        self.folder = folder
-        self._options = [part for setting in settings for part in ("-c", setting)]
-        self._binaries = binaries
-        self._who = who
-        self._server: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Returns when it answers; the test fails where it does not."""
-        folder = str(self.folder)
-        where = ["-D", str(self.folder / "data"), "-k", folder, "-c", "listen_addresses="]
-        with (self.folder / "log").open("ab") as log:
-            server = self._server = subprocess.Popen(
-                [str(self._binaries / "postgres"), *where, *self._options],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                **self._who,
-            )
-        _wait(server, self.folder)
-
-    def stop(self) -> None:
-        """Ends it at once, as a crash does; what was committed is there again after `start`."""
-        if self._server is not None:
-            self._server.send_signal(signal.SIGQUIT)
-            self._server.wait(timeout=20)
-            self._server = None
-
-    def url(self, database: str) -> str:
-        """The SQLAlchemy URL of a database of this server."""
-        return f"postgresql+psycopg://irbot@/{database}?host={self.folder}"
-
-    def new_database(self, template: str = "template0") -> str:
-        """Makes a database and returns its name."""
-        name = f"t{uuid.uuid4().hex[:16]}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        return name
-
-    def drop(self, database: str) -> None:
-        """Throws a database away, with whoever is connected to it."""
-        self.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
-
-    def execute(self, statement: str, database: str = "postgres") -> None:
-        """Runs one statement outside a transaction."""
-        with psycopg.connect(f"host={self.folder} user=irbot dbname={database}", autocommit=True) as connection:
-            connection.execute(statement.encode())
+__all__ = ["Cluster", "cluster"]
 
 
 @contextmanager
 def cluster(*settings: str) -> Iterator[Cluster]:
-    """Starts a cluster of its own, with further settings that go before the usual ones.
-
-    Where PostgreSQL's server is not installed the test is skipped; in CI it fails.
-    """
-    binaries = find_binaries()
-    if binaries is None:
-        go_without("PostgreSQL's server (initdb) is not installed.")
-    # A short path: the socket's name may have 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="irbot-pg-"))
-    who = _ordinary_user()
-    if who:
-        shutil.chown(folder, who["user"], who["group"])
-    data = folder / "data"
-    try:
-        made = subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "irbot", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            **who,
-        )
-        if made.returncode != 0:
-            pytest.fail(f"initdb failed: {made.stderr[-2000:]}")
-        server = Cluster(folder, binaries, who, (*_PACE, *settings))
+    """Starts a cluster of its own, with further settings that go before the usual ones."""
+    with ExitStack() as stack:
         try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            psycopg.connect(f"host={folder} user=irbot dbname=postgres", connect_timeout=2).close()
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > end:
-                pytest.fail(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _ordinary_user() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root, so root hands it to somebody else."""
-    if os.name == "nt" or os.geteuid() != 0:
-        return {}
-    import grp
-    import pwd
-
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    entry = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
-    return {"user": entry.pw_name, "group": grp.getgrgid(entry.pw_gid).gr_name, "extra_groups": []}
+            server = stack.enter_context(postgres.cluster(*settings))
+        except NotInstalled as error:
+            go_without(str(error))
+        yield server
