@@ -30,6 +30,9 @@ MAX_DETAIL = 160
 MAX_WORD = 120
 MAX_MARKS = 3
 _LARGE_CODE = 16  # characters that still fit a phone at the largest size
+# The last resort for a card that does not fit: how long its texts may be then, and which texts those are.
+_CUTS = (120, 60, 30)
+_WORDS = frozenset({"text", "title", "label", "errorMessage", "fallbackText", "speak"})
 LIST_LIMITS = (40, 30, 22, 16, 12, 9, 7, 5, 4, 3, 2, 1)
 
 COLOURS = {Tone.ATTENTION: "attention", Tone.GOOD: "good", Tone.NEUTRAL: "default", Tone.WARNING: "warning"}
@@ -331,9 +334,26 @@ def size_ok(drawn: Card) -> bool:
 
 
 def fitted(draw: Callable[[int], Card]) -> Card:
-    """The card with the longest lists that still fit; `draw` gets how many entries a list may have."""
+    """The card with the longest lists that still fit; `draw` gets how many entries a list may have.
+
+    Where even the shortest lists are too much, every text is cut: a card that says less is better than none.
+    """
     for limit in LIST_LIMITS:
         drawn = draw(limit)
         if size_ok(drawn):
             return drawn
+    for longest in _CUTS:
+        drawn = {name: _cut(part, longest, name) for name, part in drawn.items()}
+        if size_ok(drawn):
+            break
     return drawn
+
+
+def _cut(part: Any, longest: int, name: str) -> Any:
+    """The part of a card with shorter words. What holds one of our tokens stays whole: half of one is none."""
+    if isinstance(part, str):
+        ours = "{{" in part or "**" in part
+        return shortened(part, longest) if name in _WORDS and not ours else part
+    if isinstance(part, list):
+        return [_cut(each, longest, name) for each in part]
+    return {key: _cut(each, longest, key) for key, each in part.items()} if isinstance(part, dict) else part

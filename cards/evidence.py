@@ -21,7 +21,7 @@ def _draw_pick(view: PickView, limit: int) -> Card:
         {
             "type": "Input.ChoiceSet",
             "id": CHOICE_INPUT,
-            "label": view.label,
+            "label": plain(view.label),
             "style": "expanded",
             "wrap": True,
             "isRequired": True,

@@ -34,6 +34,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 
 from services import metrics
+from services.decoding import decoded
 from services.errors import AuthBroken, Bug, Conflict, IRBotError, Throttled, UnknownOutcome, UpstreamDown
 from services.microsoft365.budgets import Budgets
 from services.microsoft365.graph_errors import SERVICE, graph_error, permissions_in, principal_in
@@ -335,8 +336,8 @@ class Graph:
         if not response.content:
             return {}
         try:
-            body = json.loads(response.content)
-        except (ValueError, RecursionError):
+            body = decoded(response.content)
+        except ValueError:
             body = None
         if isinstance(body, dict):
             return body

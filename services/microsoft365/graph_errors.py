@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from services.decoding import decoded
 from services.errors import (
     AuthBroken,
     BadInput,
@@ -139,8 +140,8 @@ def _needs_licence(code: str) -> bool:
 
 def _error_of(body: bytes) -> Mapping[str, Any]:
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
+        parsed = decoded(body)
+    except ValueError:
         return {}
     error = parsed.get("error") if isinstance(parsed, dict) else None
     return error if isinstance(error, dict) else {}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_MOST = 2**63 - 1  # what a column of a database holds
 
 
 def text(entry: Mapping[str, Any], key: str) -> str:
@@ -18,12 +19,14 @@ def text(entry: Mapping[str, Any], key: str) -> str:
 
 def number(entry: Mapping[str, Any], key: str) -> int | None:
     value = entry.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MOST else None
 
 
 def decimal(entry: Mapping[str, Any], key: str) -> float | None:
     value = entry.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= _MOST:
+        return None
+    return float(value)
 
 
 def flag(entry: Mapping[str, Any], key: str) -> bool | None:

@@ -19,7 +19,10 @@ def trusted_authorities(ca_file: Path | None) -> ssl.SSLContext:
 
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of a URL: a token goes to exactly one of these."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", "", -1
     try:
         port = parts.port
     except ValueError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.decoding import decoded
 from services.errors import (
     Ambiguous,
     AuthBroken,
@@ -122,7 +122,7 @@ def _parse(status: int, raw: bytes) -> Refused:
     if not raw:
         return Refused(status, readable=False)
     try:
-        body = json.loads(raw.decode("utf-8"))
+        body = decoded(raw)
     except ValueError:
         plain = raw.decode("utf-8", "replace")
         return Refused(status, said="" if plain.startswith("<") else _short(plain), readable=False)
@@ -166,7 +166,7 @@ def _word(code: Any) -> str:
 def _localised(text: str) -> str:
     """The text may itself be JSON that carries a stable string id."""
     try:
-        inner = json.loads(text)
+        inner = decoded(text)
     except ValueError:
         return _short(text)
     localized = inner.get("localizedString", inner) if isinstance(inner, Mapping) else None

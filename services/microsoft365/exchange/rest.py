@@ -302,8 +302,13 @@ class RestBackend:
 
     def _own(self, link: str, call: Call) -> str:
         """A link that may have our token: same scheme, host, port and endpoint. Raises UpstreamDown for any other."""
-        ours, theirs = urlsplit(self._url(replace(call, select=()))), urlsplit(link)
-        if (theirs.scheme, theirs.netloc.lower(), theirs.path) != (ours.scheme, ours.netloc.lower(), ours.path):
+        ours = urlsplit(self._url(replace(call, select=())))
+        try:
+            theirs = urlsplit(link)
+        except ValueError:
+            raise UpstreamDown(service=SERVICE, operation=call.cmdlet, reason="foreign-link") from None
+        same = (theirs.scheme, theirs.netloc.lower(), theirs.path) == (ours.scheme, ours.netloc.lower(), ours.path)
+        if not same or not link.isprintable():
             raise UpstreamDown(
                 service=SERVICE, operation=call.cmdlet, reason="foreign-link", host=theirs.hostname or ""
             )
@@ -377,7 +382,8 @@ class RestBackend:
     async def _part(self, part: Mapping[str, Any] | None, call: Call) -> Result | IRBotError:
         if part is None:
             return wire.unanswered(httpx.ReadError("missing in the batch"), call)
-        status, body = int(part.get("status") or 0), part.get("body")
+        given, body, headers = str(part.get("status")), part.get("body"), part.get("headers")
+        status = int(given) if len(given) == 3 and given.isdecimal() else 0
         if 200 <= status < 300 and not (isinstance(body, Mapping) and "error" in body):
             try:
                 page = wire.carried_out(answers.parse_page(body or {}, call.cmdlet), call)
@@ -385,7 +391,7 @@ class RestBackend:
             except IRBotError as error:
                 return error
         refused = answers.refusal_of(status, body)
-        retry_after = wire.seconds_of((part.get("headers") or {}).get("Retry-After"))
+        retry_after = wire.seconds_of(headers.get("Retry-After") if isinstance(headers, Mapping) else None)
         try:
             refusal = answers.problem(refused, call, retry_after=retry_after)
         except answers.PageExpired:

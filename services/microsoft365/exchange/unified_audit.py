@@ -5,13 +5,13 @@ One session yields at most 50,000 records, unsorted; a busier time is halved unt
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.decoding import decoded
 from services.microsoft365.exchange import values
 from services.microsoft365.exchange.backend import ORGANISATION, ExchangeBackend, Parameter, Record
 from services.microsoft365.exchange.operations import Effect, operation
@@ -111,7 +111,7 @@ async def _session(
 
 def _record(row: Record) -> AuditRecord:
     try:
-        data = json.loads(values.text(row, "AuditData") or "{}")
+        data = decoded(values.text(row, "AuditData") or "{}")
     except ValueError:
         data = {}
     if not isinstance(data, dict):

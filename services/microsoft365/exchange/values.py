@@ -13,6 +13,7 @@ from services.microsoft365.exchange.backend import SERVICE, Record
 
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _SPAN = re.compile(r"(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
+_MOST = 2**63 - 1  # what a column of a database holds
 _UNSET: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -53,7 +54,13 @@ def optional_flag(row: Record, name: str) -> bool | None:
 def number(row: Record, name: str) -> int:
     """A whole number; an unset one is 0."""
     value = need(row, name)
-    return 0 if value in _UNSET else int(value)
+    try:
+        found = 0 if value in _UNSET else int(value)
+    except (TypeError, ValueError, OverflowError):
+        found = None
+    if found is None or abs(found) > _MOST:
+        raise UpstreamDown(service=SERVICE, reason="unreadable-answer", property=name)
+    return found
 
 
 def texts(row: Record, name: str) -> tuple[str, ...]:
@@ -87,9 +94,9 @@ def moment(row: Record, name: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(_FRACTION.sub(r"\1", str(value)).replace("Z", "+00:00"))
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UpstreamDown(service=SERVICE, reason="unreadable-answer", property=name) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def span(row: Record, name: str) -> timedelta | None:
@@ -99,5 +106,8 @@ def span(row: Record, name: str) -> timedelta | None:
     if found is None:
         return None
     sign, days, hours, minutes, seconds = found.groups()
-    size = timedelta(days=int(days or 0), hours=int(hours), minutes=int(minutes), seconds=int(seconds))
+    try:
+        size = timedelta(days=int(days or 0), hours=int(hours), minutes=int(minutes), seconds=int(seconds))
+    except (OverflowError, ValueError):
+        return None
     return -size if sign else size

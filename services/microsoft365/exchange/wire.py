@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from services.decoding import decoded
 from services.errors import IRBotError, Throttled, UnknownOutcome, UpstreamDown
 from services.microsoft365.exchange import answers
 from services.microsoft365.exchange.backend import SERVICE, Call, Edit, Parameter
@@ -29,7 +30,7 @@ class Answer:
 
     def json(self, operation: str) -> Any:
         try:
-            return json.loads(self.raw.decode("utf-8"))
+            return decoded(self.raw)
         except ValueError:
             raise UpstreamDown(service=SERVICE, operation=operation, reason="unreadable-answer") from None
 
@@ -84,11 +85,11 @@ def delay(error: IRBotError, attempt: int) -> float:
     return max(float(wanted), 0.0) if isinstance(wanted, (int, float)) else backoff
 
 
-def seconds_of(text: str | None) -> float | None:
+def seconds_of(text: object) -> float | None:
     """A Retry-After in seconds; None where there is none that can be read."""
     try:
-        return None if text is None else max(0.0, float(text))
-    except ValueError:
+        return max(0.0, float(text)) if isinstance(text, (int, float, str)) else None
+    except (ValueError, OverflowError):
         return None
 
 
