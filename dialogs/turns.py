@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -71,6 +70,7 @@ from dialogs.commands import (
 from dialogs.facts import Viewer
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
+from dialogs.seeing import incident_named, may_see, stands_here
 from dialogs.turn import (
     Answer,
     Arrival,
@@ -90,7 +90,6 @@ from dialogs.turn import (
 from dialogs.typing import typing
 from dialogs.verbs import Verb
 from services import approvals, logs
-from services import tasks as by_hand
 from services.access import Permission
 from services.blasts import receipts
 from services.channel import Card, Conversation, ConversationKind
@@ -286,7 +285,7 @@ _WHEN_CLOSED = frozenset(
         Verb.WATCH_SHOW,
     }
 )
-_NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
+_NO_BUTTONS_FOR = frozenset({"guest", "no-role", "role-check-failed", "subject-of-incident"})
 
 
 class Turns:
@@ -330,6 +329,7 @@ class Turns:
         elif (
             request.state is RequestState.DONE
             and verb in _SHOWN_AFRESH
+            and await may_see(parts, click)
             and (shown := await self._shown(verb, click)) is not None
         ):
             return shown
@@ -459,23 +459,21 @@ class Turns:
         """A closed incident is read only, whichever of its cards the button is on."""
         if verb in _WHEN_CLOSED:
             return
-        first = click.id.partition("/")[0]
         async with self._parts.database.read() as connection:
-            incident_id: str | None = first
-            with suppress(NotFound):
-                incident_id = (await approvals.get(connection, first)).incident_id
-            with suppress(NotFound):
-                incident_id = (await by_hand.get(connection, first)).incident_id
-            with suppress(NotFound):
-                incident = await store.get(connection, incident_id or "")
-                if incident.state is not IncidentState.OPEN:
-                    raise Conflict(reason="incident-closed")
+            incident = await incident_named(connection, click)
+        if incident is not None and incident.state is not IncidentState.OPEN:
+            raise Conflict(reason="incident-closed")
 
     async def _refused(self, verb: Verb, click: Click, error: IRBotError) -> Answer:
-        """A refusal leaves the card whole: the same card, with one line for the person who clicked."""
+        """A refusal leaves the card whole: the same card, with one line for the person who clicked.
+
+        Who may not see it gets the line alone; a click may be refused before anybody looked who it came from.
+        """
         words = explain(error)
         notice = f"{words.what} {words.next_step}".strip()
         bare = isinstance(error, NotAllowed) and error.data.get("reason") in _NO_BUTTONS_FOR
+        if not await (stands_here if bare else may_see)(self._parts, click):
+            return TextAnswer(notice)
         viewer = Viewer(click.actor, frozenset()) if bare else None
         return await self._shown(verb, click, viewer=viewer, notice=notice) or TextAnswer(notice)
 
@@ -516,7 +514,7 @@ class Turns:
         return None
 
     async def _view(self, click: Click) -> Answer:
-        """The card with only the buttons that this person may press. Cosmetic: a failed look-up leaves them all."""
+        """The card with only the buttons that this person may press; who may not read it sees it where it stands."""
         parts = self._parts
         try:
             async with parts.database.read() as connection:
@@ -526,8 +524,11 @@ class Turns:
             return TextAnswer(explain(error).what)
         try:
             standing = await parts.access.require(click.actor, Permission.INCIDENT_READ, click.conversation)
-        except NotAllowed:
-            viewer: Viewer | None = Viewer(click.actor, frozenset())
+        except NotAllowed as error:
+            if not await stands_here(parts, click):
+                _log_refusal(error)
+                return TextAnswer(explain(error).what)
+            viewer = Viewer(click.actor, frozenset())
         else:
             viewer = Viewer(click.actor, standing.permissions)
         return CardAnswer(incident_card(await incident_view(parts, incident.id, viewer=viewer)))
