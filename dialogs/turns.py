@@ -285,7 +285,7 @@ _WHEN_CLOSED = frozenset(
         Verb.WATCH_SHOW,
     }
 )
-_NO_BUTTONS_FOR = frozenset({"guest", "no-role", "role-check-failed", "subject-of-incident"})
+_NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
 
 
 class Turns:
