@@ -1,9 +1,8 @@
-"""The certificate authorities that the bot's own connections trust, loaded off the event loop and once."""
+"""The certificate authorities that the bot's own connections trust, loaded off the event loop."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import ssl
 from pathlib import Path
 
@@ -11,12 +10,5 @@ from services.microsoft365.trust import trusted_authorities
 
 
 async def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """The usual authorities, and `ca_file` as well, read anew each time because it may have been replaced."""
-    if ca_file is None:
-        return await asyncio.to_thread(_usual)
+    """The usual authorities, and those in `ca_file` now, which may have been replaced since the last time."""
     return await asyncio.to_thread(trusted_authorities, ca_file)
-
-
-@functools.cache
-def _usual() -> ssl.SSLContext:
-    return trusted_authorities(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,10 +11,19 @@ import httpx
 
 
 def trusted_authorities(ca_file: Path | None) -> ssl.SSLContext:
-    """The usual authorities, and `ca_file` as well. Reads files: call it off the event loop."""
+    """The usual authorities, and those in `ca_file` now. Reads files: call it off the event loop.
+
+    Who asks for the same gets the same context: taking in the usual authorities costs more than many requests.
+    """
+    # Between certificates there may be remarks in any language; the certificates themselves are ASCII.
+    return _context(None if ca_file is None else ca_file.read_text("ascii", "ignore"))
+
+
+@functools.lru_cache(maxsize=4)
+def _context(added: str | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
+    if added is not None:
+        context.load_verify_locations(cadata=f"{added}\n")  # nothing at all would be a mistake of the caller
     return context
 
 

@@ -24,6 +24,7 @@ from services.microsoft365.exchange.pace import Pace
 from services.microsoft365.exchange.rest import RestBackend
 from services.microsoft365.graph import Graph
 from services.microsoft365.operations import Gate, Row, always_open
+from services.microsoft365.trust import trusted_authorities
 from services.playbook.step import Change, Context, Plan, State, Step, Undo
 from services.settings import Settings
 from simulator.config import SimulatorConfig
@@ -119,7 +120,7 @@ class Tenancy:
 def unpaced(settings: Settings, tokens: Tokens, gate: Gate = always_open) -> Microsoft365:
     """Microsoft 365 without waiting for the service's limits, which the simulated one only has when told so."""
     budgets = Budgets({row: Limit(1_000_000, 1) for row in Row})
-    http = httpx.AsyncClient(timeout=settings.call_timeout_seconds)
+    http = httpx.AsyncClient(verify=trusted_authorities(None), timeout=settings.call_timeout_seconds)
     exchange = RestBackend(settings, tokens, pace=Pace(at_once=16, per_second=1_000_000), gate=gate)
     return Microsoft365(Graph(settings, tokens, http, gate=gate, budgets=budgets), settings.app_id, exchange)
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from services.microsoft365.trust import trusted_authorities
 from simulator.config import SimulatorConfig
 from simulator.exchange import Exchange, exchange_of, routes
 from simulator.gateway import middleware
@@ -95,7 +96,7 @@ async def admin(config: SimulatorConfig) -> AsyncIterator[Admin]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     world.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=trusted_authorities(None)) as client:
         yield Admin(world, client)
     await world.close()
     await runner.cleanup()

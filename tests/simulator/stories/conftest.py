@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 
+from services.microsoft365.trust import trusted_authorities
 from simulator.config import SimulatorConfig
 from simulator.permissions import EVERY_NARROW_ONE
 from simulator.server import Simulator
@@ -22,7 +23,7 @@ async def cloud() -> AsyncIterator[Cloud]:
     async with (
         Simulator(SimulatorConfig(directory_roles=ROLES, permissions=EVERY_NARROW_ONE)) as sim,
         GraphCaller(sim) as graph,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(verify=trusted_authorities(None)) as client,
     ):
         yield Cloud(sim, graph, client)
 
