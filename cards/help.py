@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cards.elements import Card, Element, badge, card, fitted, heading, section, shortlist, small_print, spoken, text
 from cards.parts import person
-from cards.views import HelpView, Tone, WhoAmIView
+from cards.views import CommandLine, HelpView, Tone, WhoAmIView
 
 USAGE_BRACKETS = str.maketrans("<>[]", "\u2039\u203a()")
 
@@ -25,18 +27,22 @@ def _draw_help(view: HelpView, limit: int) -> Card:
             )
         )
     body.append(text("What you can write to ", view.bot_name, bold=True, size="large", style="heading"))
-    rows = [
+    body += shortlist(command_rows(view.bot_name, view.commands), limit)
+    return card(body, says=spoken(f"What you can write to {view.bot_name}."))
+
+
+def command_rows(bot_name: str, commands: Sequence[CommandLine]) -> list[Element]:
+    """Each command with what it is for."""
+    return [
         section(
             [
-                text(f"@{view.bot_name} {_usage(line.usage)}", bold=True, mono=True, spacing="none"),
+                text(f"@{bot_name} {_usage(line.usage)}", bold=True, mono=True, spacing="none"),
                 text(line.summary, spacing="none"),
             ],
             spacing="medium",
         )
-        for line in view.commands
+        for line in commands
     ]
-    body += shortlist(rows, limit)
-    return card(body, says=spoken(f"What you can write to {view.bot_name}."))
 
 
 def _usage(usage: str) -> str:

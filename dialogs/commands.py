@@ -135,6 +135,11 @@ class WhoAmI:
 
 
 @dataclass(frozen=True)
+class Home:
+    """Show what waits for me."""
+
+
+@dataclass(frozen=True)
 class Help:
     """Show the commands."""
 
@@ -160,6 +165,7 @@ Command = (
     | Setup
     | WhoAmI
     | Educate
+    | Home
     | Help
     | Unknown
 )
@@ -238,6 +244,7 @@ COMMANDS: tuple[CommandRow, ...] = (
         summary="Let the work go on after a stop.",
         where=EVERYWHERE,
         permission="work:stop",
+        listed=False,
     ),
     CommandRow(
         name="setup",
@@ -245,6 +252,13 @@ COMMANDS: tuple[CommandRow, ...] = (
         summary="See how IRBot is set up, and protect people.",
         where=EVERYWHERE,
         permission="organisation:set",
+    ),
+    CommandRow(
+        name="home",
+        usage="home",
+        summary="Show what waits for you, in your own chat.",
+        where=frozenset({ConversationKind.PERSONAL}),
+        permission="self:read",
     ),
     CommandRow(
         name="whoami",
@@ -363,6 +377,7 @@ _READERS: dict[str, Callable[[CommandRow, str, Sequence[Mention]], Command]] = {
     "stop": _read_stop,
     "resume": _read_bare(Resume()),
     "setup": _read_bare(Setup()),
+    "home": _read_bare(Home()),
     "whoami": _read_bare(WhoAmI()),
     "help": _read_help,
 }
@@ -378,6 +393,7 @@ _NAMES: dict[type, str] = {
     Stop: "stop",
     Resume: "resume",
     Setup: "setup",
+    Home: "home",
     WhoAmI: "whoami",
     Help: "help",
 }

@@ -17,9 +17,12 @@ from services.errors import BadInput, IRBotError
 from services.organisation import FIELDS, PROTECTED, Entry, Kind, entries
 from services.plain_words import explain
 from services.setup import Action, LogLine, Removal, RemovalState, log_line, removal, waiting
+from services.together import together
 
 REMOVE = "who"
 _FEW_APPROVERS = 2
+_MOST_NAMED = 20  # of the people and groups in the environment: each is a look-up
+_MOST_COUNTED = 100
 _FROM_ENVIRONMENT = "From the environment"
 _LISTS: Mapping[Kind, str] = {Kind.VIP: "VIP list", Kind.BREAK_GLASS: "break-glass list"}
 _NAMES: Mapping[Kind, str] = {
@@ -41,6 +44,12 @@ async def command(parts: Parts, message: Message) -> Card:
     """The card, for administrators alone."""
     await parts.access.require(message.actor, Permission.ORGANISATION_SET, message.conversation)
     return setup_card(await _view(parts, message.actor, message.conversation))
+
+
+async def show(parts: Parts, click: Click) -> CardAnswer:
+    """The same card, by a button."""
+    await parts.access.require(click.actor, Permission.ORGANISATION_SET, click.conversation)
+    return CardAnswer(setup_card(await _view(parts, click.actor, click.conversation)))
 
 
 async def save(parts: Parts, click: Click) -> CardAnswer:
@@ -114,6 +123,13 @@ async def home(parts: Parts, key: str) -> Conversation:
     return Conversation("", ConversationKind.PERSONAL, person.service_url, parts.settings.tenant_id)
 
 
+async def undecided(parts: Parts, actor: Actor) -> tuple[RemovalLine, ...]:
+    """The removals that wait for this administrator."""
+    async with parts.database.read() as connection:
+        asked = await waiting(connection, parts.now())
+    return tuple(line for line in (_removal(each, actor) for each in asked) if line.buttons)
+
+
 async def _decide(parts: Parts, click: Click, *, approve: bool) -> CardAnswer:
     decided = await parts.setup.decide(click.actor, click.conversation, click.id, click.nonce, approve=approve)
     ended = "taken off" if approve else "kept on"
@@ -153,9 +169,9 @@ async def _view(parts: Parts, actor: Actor, where: Conversation, notice: str | N
     nonce = uuid.uuid4().hex  # of this card: what is pressed on the next one is another request
     here = where.kind is ConversationKind.CHANNEL and not organisation.fixed(Kind.CHANNEL)
     return SetupView(
-        missing=(*_missing(parts), *missing),
+        missing=(*not_set_up(parts), *missing),
         lines=tuple(_line(parts, kind, found) for kind in _NAMES),
-        protected=_protected(parts, people),
+        protected=await _protected(parts, people),
         removals=tuple(_removal(each, actor) for each in asked),
         roles=roles,
         partners=tuple(f"{contact.name} ({contact.kind.value})" for contact in parts.contacts),
@@ -183,17 +199,41 @@ def _line(parts: Parts, kind: Kind, found: tuple[Entry, ...]) -> SetLine:
     return SetLine(_NAMES[kind], value, f"Set here by {entry.by.name}" if entry else "Not set")
 
 
-def _protected(parts: Parts, people: list[Entry]) -> tuple[SetLine, ...]:
+async def _protected(parts: Parts, people: list[Entry]) -> tuple[SetLine, ...]:
     environment = parts.setup.organisation.environment
     fixed = (
-        ("VIP", environment.vip_users),
-        ("VIP group", environment.vip_groups),
-        ("Break-glass", environment.break_glass_users),
-        ("Break-glass group", environment.break_glass_groups),
+        ("VIP", environment.vip_users, _named),
+        ("VIP group", environment.vip_groups, _counted),
+        ("Break-glass", environment.break_glass_users, _named),
+        ("Break-glass group", environment.break_glass_groups, _counted),
     )
-    lines = [SetLine(title, value, _FROM_ENVIRONMENT) for title, values in fixed for value in values]
+    wanted = [(title, value, words) for title, values, words in fixed for value in values]
+    shown = await together(*(words(parts, value) for _, value, words in wanted[:_MOST_NAMED]))
+    rest = [value for _, value, _ in wanted[_MOST_NAMED:]]
+    lines = [
+        SetLine(title, value, _FROM_ENVIRONMENT) for (title, _, _), value in zip(wanted, [*shown, *rest], strict=True)
+    ]
     titles = {Kind.VIP: "VIP", Kind.BREAK_GLASS: "Break-glass"}
     return (*lines, *(SetLine(titles[each.kind], each.shown, f"Added here by {each.by.name}") for each in people))
+
+
+async def _named(parts: Parts, value: str) -> str:
+    """Whom an id in the environment means; the id where nobody can be found."""
+    try:
+        account = await parts.m365.directory.account(value)
+    except IRBotError as error:
+        return f"{value}: {explain(error).what}"
+    return f"{account.display_name} ({account.upn})"
+
+
+async def _counted(parts: Parts, value: str) -> str:
+    """A group by its id, with how many people are in it."""
+    try:
+        people = await parts.m365.directory.people_in(value, limit=_MOST_COUNTED)
+    except IRBotError as error:
+        return f"{value}: {explain(error).what}"
+    count = "1 person" if len(people.accounts) == 1 else f"{len(people.accounts)} people"
+    return f"{count if people.complete else f'more than {count}'}, in the group {value}"
 
 
 def _removal(asked: Removal, actor: Actor) -> RemovalLine:
@@ -209,7 +249,8 @@ def _decisions(asked: Removal) -> tuple[Button, ...]:
     )
 
 
-def _missing(parts: Parts) -> tuple[str, ...]:
+def not_set_up(parts: Parts) -> tuple[str, ...]:
+    """What an administrator has not set up, as far as that is known without asking Entra."""
     settings = parts.settings
     wanted = (
         (settings.incident_channel, "No incident channel: risks, alerts and reports reach nobody."),

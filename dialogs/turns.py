@@ -33,6 +33,7 @@ from dialogs import (  # the dialogs' own names
     evidence,
     halting,
     help,  # noqa: A004
+    home,
     links,
     lock,
     open,  # noqa: A004
@@ -55,6 +56,7 @@ from dialogs.commands import (
     Compromise,
     Educate,
     Help,
+    Home,
     Incidents,
     Reopen,
     Report,
@@ -139,6 +141,8 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.GATE_GIVE_BACK: recover.give_back,
     Verb.GATE_SHOW: recover.show,
     Verb.GATE_WAIVE: recover.waive,
+    Verb.HOME_OPEN: home.open_one,
+    Verb.HOME_SHOW: home.show,
     Verb.LESSON_ANSWER: recipients.answer,
     Verb.LESSON_OPEN: educate.open_composer,
     Verb.LESSON_PREVIEW: educate.preview,
@@ -162,6 +166,7 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.SETUP_REFUSE: setup.refuse,
     Verb.SETUP_REMOVE: setup.remove,
     Verb.SETUP_SAVE: setup.save,
+    Verb.SETUP_SHOW: setup.show,
     Verb.STEP_ASK: phases.ask,
     Verb.STEP_ASK_ALL: phases.ask_all,
     Verb.STEP_CHECK: phases.check,
@@ -187,6 +192,24 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.WARN_NOT_CLICKED: recipients.not_clicked,
     Verb.WARN_OPEN: warn.open_composer,
     Verb.WARN_PREVIEW: warn.preview,
+}
+
+# What a command is answered by: those that take nothing, and those with words behind them.
+_BARE: Mapping[type, Callable[[Parts, Message], Awaitable[Card]]] = {
+    Educate: educate.compose,
+    Home: home.command,
+    Incidents: help.incidents,
+    Setup: setup.command,
+    WhoAmI: help.whoami,
+}
+_WITH_WORDS: Mapping[type, Callable[[Parts, Message, Any], Awaitable[Card]]] = {
+    Close: close.command,
+    Reopen: close.reopen,
+    Report: report.offer,
+    Resume: brake.command,
+    Status: help.status,
+    Stop: brake.command,
+    Tasks: tasks.command,
 }
 
 _ABOUT_INCIDENT = frozenset(
@@ -263,7 +286,10 @@ _AGAIN = (
     frozenset(
         {
             Verb.TASK_CHECK.value,
+            Verb.HOME_OPEN.value,
+            Verb.HOME_SHOW.value,
             Verb.REPORT_SHOW.value,
+            Verb.SETUP_SHOW.value,
             Verb.BLAST_EXPORT.value,
             Verb.LESSON_PREVIEW.value,
             Verb.WARN_PREVIEW.value,
@@ -372,8 +398,28 @@ class Turns:
         for person in {person.object_id: person for person in (arrival.actor, *arrival.members) if person}.values():
             await parts.people.seen(person, arrival.conversation)
         await parts.triggers.seen(arrival.conversation)
-        if arrival.conversation.kind is ConversationKind.PERSONAL:
-            await self._reply(f"hello:{arrival.conversation.id}", arrival.conversation, help.help_answer(parts))
+        if arrival.conversation.kind is ConversationKind.CHANNEL:
+            await self._reply(f"welcome:{arrival.conversation.id}", arrival.conversation, home.welcome(parts))
+        elif arrival.conversation.kind is ConversationKind.PERSONAL:
+            await self._greet(arrival)
+
+    async def _greet(self, arrival: Arrival) -> None:
+        """Has a person's home put into their new chat, once. Whom a blast is on its way to reads that first."""
+        parts, where = self._parts, arrival.conversation
+        person = next((each for each in (arrival.actor, *arrival.members) if each), None)
+        if person is None:
+            await self._reply(f"hello:{where.id}", where, help.help_answer(parts))
+            return
+        async with parts.database.read() as connection:
+            if await receipts.is_on_its_way(connection, person.object_id):
+                return
+        hello = Message(actor=person, conversation=where, activity_id="", text="", mentions=(), locale=None)
+        key = _key("hello", where.id)
+        request = await parts.requests.record(
+            key, {"kind": "hello", **asdict(hello)}, person.object_id, may_repeat=False
+        )
+        if request.state is RequestState.RECEIVED:
+            await parts.durable.start(JOB, request.key)
 
     # -- the job behind a turn -------------------------------------------------------------------------------------
 
@@ -385,6 +431,11 @@ class Turns:
         with logs.bound(correlation=request.correlation_id, actor=request.body["actor"]["object_id"]):
             if request.body["kind"] == "message":
                 await self._handle_message(request, _message_from_json(request.body))
+            elif request.body["kind"] == "hello":
+                hello = _message_from_json(request.body)
+                card = await home.home(self._parts, hello.actor, hello.conversation, hello=True)
+                await self._reply(f"reply:{request.key}", hello.conversation, card)
+                await self._parts.requests.finish(request.key, RequestState.DONE, {})
             else:
                 await self._handle_click(request, _click_from_json(request.body))
 
@@ -414,32 +465,17 @@ class Turns:
 
     async def _run(self, command: Command, message: Message, request: Request) -> tuple[Card | None, Mapping[str, Any]]:
         parts = self._parts
-        match command:
-            case Compromise():
-                return await open.compromise(parts, message, command, request.correlation_id) or (None, {})
-            case Status():
-                return await help.status(parts, message, command), {}
-            case Report():
-                return await report.offer(parts, message, command), {}
-            case Tasks():
-                return await tasks.command(parts, message, command), {}
-            case Close():
-                return await close.command(parts, message, command), {}
-            case Reopen():
-                return await close.reopen(parts, message, command), {}
-            case Incidents():
-                return await help.incidents(parts, message), {}
-            case Stop() | Resume():
-                return await brake.command(parts, message, command), {}
-            case Setup():
-                return await setup.command(parts, message), {}
-            case WhoAmI():
-                return await help.whoami(parts, message), {}
-            case Educate():
-                return await educate.compose(parts, message), {}
-            case Help() | Unknown():
-                unknown = command.text if isinstance(command, Unknown) else None
-                return help.help_answer(parts, unknown=unknown), {}
+        if isinstance(command, Compromise):
+            return await open.compromise(parts, message, command, request.correlation_id) or (None, {})
+        if isinstance(command, Help | Unknown):
+            unknown = command.text if isinstance(command, Unknown) else None
+            if message.conversation.kind is ConversationKind.PERSONAL:
+                return await home.home(parts, message.actor, message.conversation, unknown=unknown), {}
+            return help.help_answer(parts, unknown=unknown), {}
+        bare = _BARE.get(type(command))
+        if bare is not None:
+            return await bare(parts, message), {}
+        return await _WITH_WORDS[type(command)](parts, message, command), {}
 
     async def _handle_click(self, request: Request, click: Click) -> None:
         verb = Verb(click.verb)

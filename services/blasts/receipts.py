@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.blasts import rows
-from services.blasts.model import AnswerWord, Blast, Counts, Delivery, Progress, RecipientState
+from services.blasts.model import AnswerWord, Blast, BlastState, Counts, Delivery, Progress, RecipientState
 from services.database import Database
 from services.database.blast_tables import blast_recipients, blasts
 from services.errors import NotFound
@@ -60,6 +60,17 @@ async def read_up_to(database: Database, object_id: str, last_read: str, now: da
                 this = sa.and_(_R.blast_id == row.blast_id, _R.number == row.number, _R.read_at.is_(None))
                 await connection.execute(sa.update(blast_recipients).where(this).values(read_at=now))
     return len(read)
+
+
+async def is_on_its_way(connection: AsyncConnection, object_id: str) -> bool:
+    """Whether a message to many still has to be sent to this person."""
+    waits = sa.and_(
+        _R.address == object_id.casefold(),
+        _R.state.in_(_LEFT),
+        blasts.c.state == BlastState.RUNNING.value,
+    )
+    query = sa.select(_R.number).join(blasts, blasts.c.id == _R.blast_id).where(waits).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
 async def counts_of(connection: AsyncConnection, blast_id: str) -> Counts:

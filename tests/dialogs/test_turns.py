@@ -201,10 +201,28 @@ async def test_a_view_shows_each_person_their_own_buttons(office: Office) -> Non
 async def test_a_personal_chat_is_greeted_once(office: Office) -> None:
     for _ in range(3):
         await office.turns.on_arrival(Arrival(ALEX, PERSONAL, (ALEX, ZOE)))
-    await office.turns.on_arrival(Arrival(None, CHANNEL, (DIEGO,)))
-    assert len(await office.replies()) == 1
-    for name in ("alex", "zoe", "diego"):
+    await office.work()
+    [greeting] = await office.replies()
+    assert "Hello, I am IRBot" in greeting
+    for name in ("alex", "zoe"):
         assert await office.desk.parts.people.get(name) is not None
+
+
+async def test_a_team_that_the_bot_joins_is_welcomed_once(office: Office) -> None:
+    for _ in range(3):
+        await office.turns.on_arrival(Arrival(None, CHANNEL, (DIEGO,)))
+    await office.work()
+    [welcome] = await office.replies()
+    assert "compromise" in welcome
+    assert await office.desk.parts.people.get("diego") is not None
+
+
+@pytest.mark.parametrize("text", ["help", "home", "what can you do"])
+async def test_in_a_personal_chat_help_and_what_is_not_understood_show_the_home(office: Office, text: str) -> None:
+    await office.turns.on_message(_message(text, where=PERSONAL))
+    await office.work()
+    [reply] = await office.replies()
+    assert "What you may do" in reply
 
 
 async def test_a_kill_between_opening_and_answering_opens_one_incident(office: Office) -> None:

@@ -30,6 +30,7 @@ from cards.views import (
 from tools.gallery.blast_samples import BLASTS, COMPOSERS, LESSONS, WARNINGS
 from tools.gallery.cast import BARE, LARGE_PERSON, LONG, LONG_NAME, OPENED, A, G, W, button, object_id
 from tools.gallery.evidence_samples import EVIDENCES, PICKS
+from tools.gallery.home_samples import HOMES, WELCOMES
 from tools.gallery.incident_samples import APPROVALS, INCIDENTS, PLANS
 from tools.gallery.partner_samples import PARTNERS
 from tools.gallery.phase_samples import CLOSINGS, LISTS_OF_TASKS, PHASES, TASKS
@@ -187,6 +188,8 @@ def _samples() -> tuple[Sample, ...]:
         *(Sample("nearest_card", n, partial(cards.nearest_card, v)) for n, v in NEARESTS.items()),
         *(Sample("help_card", n, partial(cards.help_card, v)) for n, v in HELPS.items()),
         *(Sample("whoami_card", n, partial(cards.whoami_card, v)) for n, v in WHOAMIS.items()),
+        *(Sample("home_card", n, partial(cards.home_card, v)) for n, v in HOMES.items()),
+        *(Sample("welcome_card", n, partial(cards.welcome_card, v)) for n, v in WELCOMES.items()),
         *(Sample("incidents_card", n, partial(cards.incidents_card, v)) for n, v in LISTS.items()),
         *(Sample("problem_card", n, partial(cards.problem_card, v)) for n, v in PROBLEMS.items()),
         *(Sample("setup_card", n, partial(cards.setup_card, v)) for n, v in SETUPS.items()),
