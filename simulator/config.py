@@ -41,6 +41,7 @@ class SimulatorConfig:
         "Exchange Administrator",
     )
     licences: tuple[str, ...] = ("SPE_E5",)
+    communicators: tuple[str, ...] = ("grady",)  # by alias: who may warn and teach many people
     sharepoint: bool = True  # whether the tenant owns SharePoint, in which OneDrive lives
 
     stories: tuple[str, ...] = ()  # compromises that the tenant starts with, and has again after a reset

@@ -302,6 +302,7 @@ def build(
     permissions: frozenset[str],
     directory_roles: tuple[str, ...],
     licences: tuple[str, ...],
+    communicators: tuple[str, ...],
 ) -> None:
     """Fills an empty tenant."""
     builder = _Builder(tenant, seed, now)
@@ -320,7 +321,7 @@ def build(
     builder.group("Security Leads", ["adele"])
     builder.group(RESPONDERS, ["alex", "diego"])
     builder.group(APPROVERS, ["Security Leads", "diego"])
-    builder.group(COMMUNICATORS, ["grady"])
+    builder.group(COMMUNICATORS, list(communicators))
     builder.group(ADMINISTRATORS, ["henrietta"])
     builder.group(VIPS, ["lynne"])
     builder.group("Finance", ["megan", "lynne"])

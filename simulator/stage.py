@@ -28,6 +28,17 @@ from simulator.server import Simulator
 ROOT = Path(__file__).resolve().parent.parent
 BOT = (sys.executable, str(ROOT / "app.py"), "run")
 
+_COMMUNICATOR = "alex"  # two windows are enough for a whole incident
+_SENDER = "reception"
+_PARTNERS = """\
+[[contact]]
+id = "northwind"
+kind = "msp"
+name = "Northwind IT"
+phone = "+1 425 555 0100"
+mail = "soc@northwind.example"
+"""
+
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 
@@ -179,13 +190,28 @@ class Stage:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="irbot-stage-"))
         self._open.push_async_callback(asyncio.to_thread, shutil.rmtree, folder, ignore_errors=True)
         bot_port = self._bot_port or any_free_port()
-        config = replace(self._config, bot_url=f"http://127.0.0.1:{bot_port}/api/messages")
+        config = replace(
+            self._config,
+            bot_url=f"http://127.0.0.1:{bot_port}/api/messages",
+            communicators=(*self._config.communicators, _COMMUNICATOR),
+        )
         self.simulator = await self._open.enter_async_context(Simulator(config))
-        self.bot = BotProcess(self._command, self.simulator.environment(), bot_port, folder)
+        environment = self.simulator.environment() | await asyncio.to_thread(self._set_up, folder)
+        self.bot = BotProcess(self._command, environment, bot_port, folder)
         self._open.push_async_callback(self.bot.stop)
         await self.bot.start()
         for who in self._people:
             await self.seat(who)
+
+    def _set_up(self, folder: Path) -> dict[str, str]:
+        """What the simulated company has set up beyond the least: a mailbox to send from, a helpdesk, a partner."""
+        partners = folder / "partners.toml"
+        partners.write_text(_PARTNERS, encoding="utf-8")
+        return {
+            "IRBOT_HELPDESK": "Helpdesk, extension 4000",
+            "IRBOT_MAIL_FROM": f"{_SENDER}@{self._config.domain}",
+            "IRBOT_PARTNERS_FILE": str(partners),
+        }
 
     async def seat(self, who: str) -> Emulator:
         """Opens a Teams window for one more person, by first name. Raises EmulatorUnavailable or EmulatorFailed."""

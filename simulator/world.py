@@ -58,6 +58,7 @@ class World:
             permissions=config.permissions,
             directory_roles=config.directory_roles,
             licences=config.licences,
+            communicators=config.communicators,
         )
         self.inbox = Inbox(self.clock.now, self.tenant.touch)
         self.tokens = Tokens(self.tenant, self.clock, self.keys.login)

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from simulator.channel.teams import CHANNEL_NAME
+from simulator.config import SimulatorConfig
 from simulator.stage import Stage
 from tests.e2e.window import PersonAtTeams
 from tests.machine import need_chromium, need_emulator
@@ -46,10 +47,16 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def stage(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+def tenant() -> SimulatorConfig:
+    """What the simulated tenant starts with; a module that needs more of it says so."""
+    return SimulatorConfig()
+
+
+@pytest.fixture
+async def stage(browser: Browser, tenant: SimulatorConfig, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """The simulated tenant and the bot as a process of its own."""
     need_emulator()
-    async with Stage() as stage:
+    async with Stage(config=tenant) as stage:
         yield stage
         if request.node.stash.get(_FAILED, False):
             request.node.add_report_section("teardown", "the bot's last words", await stage.bot.last_words(60))

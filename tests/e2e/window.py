@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 PATIENCE_SECONDS = 20.0
+WORK_SECONDS = 60.0  # for what IRBot does behind a button
+_A_MOMENT_MS = 2000
+_PRESS_AGAIN_MS = 8000
 _OUTSIDE = re.compile(r"^https?://(?!localhost[:/]|127\.0\.0\.1[:/])")
 
 
@@ -66,12 +72,30 @@ class PersonAtTeams:
         return self.page.get_by_role("button", name=title, exact=True)
 
     async def press(self, title: str | re.Pattern[str]) -> None:
-        """Presses a card's button, the newest one of that title."""
+        """Presses a card's button, the first one of that title."""
         await self.button(title).first.click()
 
-    async def sees(self, text: str | re.Pattern[str]) -> None:
+    async def press_until(self, title: str | re.Pattern[str], seen: Locator, *, last: bool = False) -> None:
+        """Presses until this is seen: the emulator loses a press on a card that is drawn anew at that moment.
+
+        A press that arrives twice does nothing twice. `last` takes the last button of that title, not the first.
+        """
+        await expect(self.button(title).first).to_be_visible(timeout=WORK_SECONDS * 1000)
+        async with asyncio.timeout(WORK_SECONDS):
+            while not await seen.first.is_visible():
+                found = self.button(title)
+                with suppress(PlaywrightTimeout):
+                    await (found.last if last else found.first).click(timeout=_A_MOMENT_MS)
+                with suppress(PlaywrightTimeout):
+                    await seen.first.wait_for(timeout=_PRESS_AGAIN_MS)
+
+    def text(self, words: str | re.Pattern[str]) -> Locator:
+        """Where these words stand on the page."""
+        return self.page.get_by_text(words)
+
+    async def sees(self, text: str | re.Pattern[str], *, patience: float = PATIENCE_SECONDS) -> None:
         """Waits until the text is on the page."""
-        await expect(self.page.get_by_text(text).first).to_be_visible(timeout=PATIENCE_SECONDS * 1000)
+        await expect(self.text(text).first).to_be_visible(timeout=patience * 1000)
 
     async def picture(self, path: Path) -> None:
         """Takes a screenshot of the page."""
