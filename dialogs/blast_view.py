@@ -37,6 +37,7 @@ _STATES: Mapping[BlastState, tuple[str, Tone, str]] = {
         "Somebody else with the Approver role must decide.",
     ),
 }
+_SENT_IN_PART = ("Sent, but not to all", Tone.WARNING, "Look at who was not reached, and warn them another way.")
 _PAUSES: Mapping[str, str] = {
     PauseReason.BRAKE: "An administrator stopped all work. It goes on when they write “resume”.",
     PauseReason.CANARY: "The first ones have it. Look how it went, then go on with the others.",
@@ -92,6 +93,8 @@ async def blast_view(parts: Parts, blast_id: str, *, personal: bool = False, not
             for note in data.get("notes", ())
         ]
     state, tone, next_step = _STATES[blast.state]
+    if blast.state is BlastState.DONE and (progress.counts.failed or progress.counts.unknown):
+        state, tone, next_step = _SENT_IN_PART
     if blast.state is BlastState.PAUSED:
         next_step = _PAUSES.get(blast.reason or "", _PAUSES[PauseReason.PERSON])
     choose = blast.state is BlastState.DRAFT and not personal
@@ -106,7 +109,7 @@ async def blast_view(parts: Parts, blast_id: str, *, personal: bool = False, not
         ways=_ways(reach),
         counts=_counts(blast, progress.counts) if blast.state in _BEGUN else (),
         percent=_percent(progress.counts) if blast.state in _MOVING else None,
-        left=_left(progress),
+        left=_left(blast, progress),
         when=_when(blast),
         starts_at=blast.scheduled_at,
         requester=blast.requester.name,
@@ -169,10 +172,13 @@ def _percent(counts: Counts) -> int:
     return 100 * (counts.people - counts.left) // counts.people if counts.people else 0
 
 
-def _left(progress: Progress) -> str:
+def _left(blast: Blast, progress: Progress) -> str:
+    """How long it still takes. Mail goes a few at a time, because a mailbox may send only so many in a minute."""
     seconds = progress.seconds_left
+    if seconds is None and progress.waits_until is None:
+        return ""
     if seconds is None:
-        return "waits for working hours" if progress.waits_until is not None else ""
+        return "a few mails every minute" if blast.plan.hours is None else "waits for working hours"
     return "under a minute left" if seconds < 60 else f"about {round(seconds / 60)} min left"
 
 

@@ -207,6 +207,8 @@ def _of_ended(seen: Seen | None, ended: State | None) -> str:
         return ""
     if ended is None:
         return seen.reason if seen is not None and seen.reason else "This has not been done."
+    if ended is State.ACCEPTED:
+        return "It was begun, and has not come to an end yet."
     return f"It ended as {ended.value.replace('-', ' ')}."
 
 
