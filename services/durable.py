@@ -104,7 +104,7 @@ class Durable:
             self._lock = await asyncio.to_thread(take_lock, self._lock_file)
         _harden_engine()
         if self._engine_url.startswith("sqlite"):
-            await asyncio.to_thread(_use_wal, self._engine_url)
+            await asyncio.to_thread(prepare_file, self._engine_url)
         config: DBOSConfig = {
             "name": "irbot",
             "system_database_url": sync_url(self._engine_url),
@@ -307,12 +307,16 @@ def take_lock(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _use_wal(url: str) -> None:
-    """The engine opens SQLite in rollback-journal mode; the mode is a property of the file, so it is set before."""
+def prepare_file(url: str) -> None:
+    """Makes the engine's SQLite file with its tables, or brings it up to date. Blocking: call it off the event loop.
+
+    The engine would do it on the loop, and in rollback-journal mode; the mode is a property of the file.
+    """
     path = Path(sa.make_url(url).database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
+    DBOS.migrate(sync_url(url))
 
 
 def _no_pickle(*_args: Any) -> NoReturn:

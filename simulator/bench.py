@@ -41,6 +41,8 @@ Build = Callable[[Settings], web.Application]
 
 # Settings of every bench of this process that does not choose its own.
 SETTINGS: dict[str, str] = {}
+# Gives the data that a bot in this process begins with, instead of making its tables anew each time.
+DATA: Callable[[], Path] | None = None
 
 _READY_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.02
@@ -88,6 +90,8 @@ class Bench:
             sim = await stack.enter_async_context(Simulator(replace(config or SimulatorConfig(), bot_url=url)))
             chosen = {**SETTINGS, **(settings or {})}
             environment = sim.environment() | {f"IRBOT_{name.upper()}": value for name, value in chosen.items()}
+            if DATA is not None and not own_process:
+                await asyncio.to_thread(lambda made: shutil.copytree(made(), folder / "data"), DATA)
             bot = (
                 _OwnProcess(environment, port, folder)
                 if own_process

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from services.database import Database, migrate, tables
+from services.durable import ENGINE_FILE, prepare_file
+from simulator import bench as benches
 from tests.postgres import Cluster, cluster
+
+
+@functools.cache
+def empty_data() -> Path:
+    """A bot's data folder with both of its SQLite files as they are before anything has happened, to copy from."""
+    folder = Path(tempfile.mkdtemp(prefix="irbot-data-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    migrate(f"sqlite:///{folder / 'irbot.sqlite'}")
+    prepare_file(f"sqlite:///{folder / ENGINE_FILE}")
+    return folder
+
+
+benches.DATA = empty_data
 
 
 @pytest.fixture(scope="session")
