@@ -191,7 +191,7 @@ COMMANDS: tuple[CommandRow, ...] = (
         usage="report [incident]",
         summary="Get the report of an incident, to keep or to hand on.",
         where=EVERYWHERE,
-        permission="incident:read",
+        permission="report:take",
     ),
     CommandRow(
         name="tasks",
