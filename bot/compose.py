@@ -46,7 +46,7 @@ def read_compose(name: str, value: object, actor: Actor, place: str) -> Compose:
         if not isinstance(data, Mapping):
             raise BadInput(reason="no-data")
         kind, note = data.get("kind"), data.get("note") or ""
-        if kind not in {"phishing", "compromise"} or not isinstance(note, str):
+        if kind not in ("phishing", "compromise") or not isinstance(note, str):  # a kind may be a list, too
             raise BadInput(reason="bad-input-value")
         return ReportSent(actor, _message(value), place, str(kind), tidy(note)[:_LONGEST_NOTE])
     raise BadInput(reason="unknown-command")

@@ -74,14 +74,18 @@ class FileHosts:
 
     def allows(self, url: str) -> bool:
         """Whether a file may be sent to this address."""
-        parts = urlsplit(url)
         bare = url.partition("?")[0]
         if self._origins.allows(bare):
             return True
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            return False
         host = (parts.hostname or "").lower()
         return (
             parts.scheme == "https"
-            and parts.port in {None, 443}
+            and port in {None, 443}
             and parts.username is None
             and is_safe_endpoint(bare)
             and host.endswith(self._domains)

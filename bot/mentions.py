@@ -20,6 +20,7 @@ from dialogs.turn import Mention
 _TAG = re.compile(r"<at\b[^<>]{0,200}>([^<>]{0,400})</at>", re.IGNORECASE)
 _MOST_ENTITIES = 50
 _LONGEST_NAME = 200
+_LONGEST_ID = 512
 
 Span = tuple[int, int]
 
@@ -80,9 +81,13 @@ def _mention_entities(entities: object) -> Iterator[tuple[Mapping[str, Any], str
         if not isinstance(entity, Mapping) or str(entity.get("type")).lower() != "mention":
             continue
         mentioned, shown = entity.get("mentioned"), entity.get("text")
-        if isinstance(mentioned, Mapping) and isinstance(mentioned.get("id"), str) and mentioned["id"]:
+        if isinstance(mentioned, Mapping) and _is_id(mentioned.get("id")):
             name = mentioned.get("name")
             yield mentioned, shown if isinstance(shown, str) and shown else f"<at>{name}</at>"
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and value.isprintable()
 
 
 def _place(raw: str, shown: str, tags: list[tuple[Span, str]], found: list[_Found]) -> Span | None:

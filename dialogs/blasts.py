@@ -6,7 +6,7 @@ import itertools
 import json
 import uuid
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,6 +37,7 @@ from services.microsoft365.accounts import Account
 from services.posts import PostKind
 
 _OURS = uuid.UUID("5f0a3c0e-6d0b-4f57-9a36-0d7b7d3f1c11")
+_FURTHEST = timedelta(days=366)  # nobody means a later day
 _ENDS = frozenset({BlastState.CANCELLED, BlastState.EXPIRED, BlastState.REFUSED, BlastState.RECALLED})
 
 Audience = AsyncIterable[Recipient] | Iterable[Recipient]
@@ -105,6 +106,8 @@ def starts_at(parts: Parts, inputs: Mapping[str, str]) -> datetime | None:
         at = datetime.combine(on, time.fromisoformat(clock or "09:00"), zone)
     except ValueError:
         raise BadInput(reason="not-a-time") from None
+    if at - parts.now() > _FURTHEST:
+        raise BadInput(reason="not-a-time")
     if at <= parts.now():
         raise BadInput(reason="time-is-past")
     return at

@@ -28,22 +28,25 @@ _BOUND: dict[str, ContextVar[str | None]] = {
     "correlation": correlation,
 }
 _HIDDEN = "[hidden]"
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST = 20_000  # characters of one message or traceback
 
 _NAMES_OF_SECRETS = (
     r"(?:access|refresh|id)?_?token|client_?secret|client_?assertion|app_?secret|assertion|authorization|passwd|pwd"
     r"|password|secret|temporary_?access_?pass|tap_?code|private_?key|nonce|sig|signature|api_?key"
 )
+# A quotation without an end goes to the end of the text: all of it is hidden, and it is looked through once only.
 _ASSIGNED_SECRET = rf"""(?ix)
     ((?:{_NAMES_OF_SECRETS}) ["']? \s* [:=] \s*)
-    ( "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | (?!\[hidden\]|bearer\b|basic\b) [^\s,;&}}\])"']+ )
+    ( "(?:[^"\\]|\\[\s\S])*(?:"|\\?\Z) | '(?:[^'\\]|\\[\s\S])*(?:'|\\?\Z)
+    | (?!\[hidden\]|bearer\b|basic\b) [^\s,;&}}\])"']+ )
 """
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
         _HIDDEN,
     ),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,2}"), _HIDDEN),  # a JSON web token
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,2}"), _HIDDEN),  # a JSON web token, or a part of one
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {_HIDDEN}"),
     (re.compile(_ASSIGNED_SECRET), rf"\1{_HIDDEN}"),
 )
@@ -130,4 +133,5 @@ def _message(record: logging.LogRecord) -> str:
 def _safe(text: str) -> str:
     clean = redact(text[: 10 * _LONGEST])
     short = clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}… ({len(clean)} characters)"
-    return short.encode("utf-8", "replace").decode("utf-8")
+    # JSON escapes the older control characters only; these are line breaks, terminal codes and directions, too.
+    return _OBEYED.sub(lambda found: f"[U+{ord(found[0]):04X}]", short)

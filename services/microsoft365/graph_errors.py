@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import email.utils
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -181,7 +180,8 @@ def permissions_in(token: str) -> frozenset[str] | None:
     claims = _claims(token)
     if claims is None:
         return None
-    return frozenset(claims["roles"]) if isinstance(claims.get("roles"), list) else frozenset()
+    roles = claims.get("roles")
+    return frozenset(each for each in roles if isinstance(each, str)) if isinstance(roles, list) else frozenset()
 
 
 def principal_in(token: str) -> str | None:
@@ -193,7 +193,7 @@ def principal_in(token: str) -> str | None:
 def _claims(token: str) -> Mapping[str, Any] | None:
     try:
         payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = decoded(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (IndexError, ValueError, TypeError, binascii.Error):
         return None
     return claims if isinstance(claims, dict) else None

@@ -72,6 +72,9 @@ def test_anything_else_is_refused(value: object) -> None:
         ("https://contoso.sharepoint.com\\@evil.example/x", False),
         ("https://evil.example/?.sharepoint.com", False),
         ("ftp://contoso.sharepoint.com/x", False),
+        ("https://[::1", False),
+        ("https://[contoso.sharepoint.com]/x?y", False),
+        ("https://contoso.sharepoint.com:port/x", False),
         ("", False),
     ],
 )

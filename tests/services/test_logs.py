@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
@@ -174,3 +175,29 @@ def test_any_message_is_one_line_of_json(text: str) -> None:
     assert "\n" not in line
     assert json.loads(line)["level"] == "INFO"
     line.encode()
+
+
+OBEYED = ("\x9b31mred", "\x85", "\u2028", "\u2029", "\u202e", "\x1b]0;owned\x07", "\x7f", "\ud800", "\r\n", "\x00")
+
+
+@given(st.lists(st.sampled_from(OBEYED) | st.text(max_size=8), max_size=12).map("".join))
+@settings(max_examples=150, deadline=None)
+def test_no_text_breaks_a_line_or_steers_a_terminal(text: str) -> None:
+    line = logs.JsonLines().format(logging.LogRecord("x", logging.INFO, "", 0, "%s", (text,), None))
+    assert len(line.splitlines()) == 1
+    assert not [letter for letter in line if unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}]
+    assert not set(line) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ['token="', "secret='", "eyJaaaaaa-", "bearer ", "-----BEGIN ", 'password="\\', 'nonce="\\\n', "token ", "sig:"],
+)
+def test_a_text_made_to_be_slow_is_not(piece: str) -> None:
+    """What takes time with the square of the length would take minutes here."""
+    logs.redact(piece * (200_000 // len(piece)))
+
+
+def test_a_secret_that_is_cut_off_is_hidden_too() -> None:
+    assert "hunter2" not in logs.redact('{"password": "hunter2 and the re')
+    assert "hunter2" not in logs.redact("client_secret='hunter2\\")
