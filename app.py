@@ -44,6 +44,7 @@ from services.clockwork import Clockwork
 from services.database import Database
 from services.durable import ENGINE_FILE, LOCK_FILE, Durable, take_lock, unfit_sqlite
 from services.errors import Conflict, UpstreamDown
+from services.guard.work import Guard
 from services.incidents import store
 from services.incidents.report.delivery import DELIVER, OFFER, Deliveries
 from services.mailing import Mailing
@@ -225,6 +226,15 @@ class Application:
             on_demand=on_demand,
             runner=runner,
             gates=recovery.gates,
+            guard=Guard(
+                database=database,
+                m365=m365,
+                settings=settings,
+                access=access,
+                posts=posts,
+                holder=durable.executor_id,
+                now=now,
+            ),
             watch=recovery.watch,
             triggers=Triggers(
                 database=database, m365=m365, settings=settings, posts=posts, holder=durable.executor_id, now=now
@@ -354,10 +364,11 @@ def _tick_the_outside(clockwork: Clockwork, parts: Parts) -> None:
 
 
 def _tick_triggers(clockwork: Clockwork, parts: Parts) -> None:
-    """Looks for risks and alerts, and follows the rules that an administrator turned on."""
+    """Looks for risks and alerts, follows the rules that an administrator turned on, and guards IRBot itself."""
     seconds = parts.settings.trigger_seconds
     pause = min(_TRIGGER_SECONDS, seconds) if seconds else _TRIGGER_SECONDS
     clockwork.every(pause, "triggers", parts.triggers.round)
+    clockwork.every(_GUARD_SECONDS, "guard", parts.guard.round)
     clockwork.every(pause, "rules", lambda: trigger.follow_rules(parts))
 
 

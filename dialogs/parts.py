@@ -13,6 +13,7 @@ from services.blasts.store import Blasts
 from services.channel import Channel
 from services.database import Database
 from services.durable import Durable
+from services.guard.work import Guard
 from services.incidents.report.delivery import Deliveries
 from services.mailing import Mailing
 from services.microsoft365 import Microsoft365
@@ -49,6 +50,7 @@ class Parts:
     on_demand: OnDemand
     runner: Runner
     gates: Gates
+    guard: Guard
     watch: Watch
     triggers: Triggers
     posts: Posts

@@ -23,7 +23,7 @@ from cards import (
     trigger_card,
     watch_card,
 )
-from dialogs import blasts, close, partner, phases, recover, setup, tasks, trigger, watch
+from dialogs import blasts, close, guard, partner, phases, recover, setup, tasks, trigger, watch
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
 from services.channel import Card, Conversation
@@ -177,6 +177,8 @@ class Publisher:
             return alarm_card(await watch.alarm_of(self._parts, post.key.partition(":")[2]))
         if post.kind is PostKind.BLAST:
             return await blasts.card_of_post(self._parts, post.key, personal=post.person is not None)
+        if post.kind is PostKind.GUARD:
+            return await guard.card_of(self._parts, post.key.split(":")[1])
         if post.kind is PostKind.SETUP:
             return await setup.news(self._parts, post.key)
         if post.kind is PostKind.STEP_PLAN:
@@ -206,6 +208,8 @@ class Publisher:
         """Where the talk is that a post to a person belongs to."""
         if post.kind is PostKind.BLAST:
             return await blasts.home_of(self._parts, post.key)
+        if post.kind is PostKind.GUARD:
+            return await guard.home(self._parts)
         if post.kind is PostKind.SETUP:
             return await setup.home(self._parts, post.key)
         if post.incident_id is None:

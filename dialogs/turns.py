@@ -31,6 +31,7 @@ from dialogs import (  # the dialogs' own names
     educate,
     evict,
     evidence,
+    guard,
     halting,
     help,  # noqa: A004
     home,
@@ -141,6 +142,7 @@ VERBS: Mapping[Verb, ClickHandler] = {
     Verb.GATE_GIVE_BACK: recover.give_back,
     Verb.GATE_SHOW: recover.show,
     Verb.GATE_WAIVE: recover.waive,
+    Verb.GUARD_CONFIRM: guard.confirm,
     Verb.HOME_OPEN: home.open_one,
     Verb.HOME_SHOW: home.show,
     Verb.LESSON_ANSWER: recipients.answer,

@@ -39,6 +39,7 @@ class Verb(StrEnum):
     GATE_GIVE_BACK = "gate.give-back"
     GATE_SHOW = "gate.show"
     GATE_WAIVE = "gate.waive"
+    GUARD_CONFIRM = "guard.confirm"
     HOME_OPEN = "home.open"
     HOME_SHOW = "home.show"
     LINK_OPEN = "link.open"

@@ -14,6 +14,7 @@ from services import brake
 from services.channel import Actor, Conversation, ConversationKind
 from services.database import Database
 from services.errors import IRBotError, NotAllowed
+from services.guard import store as guard
 from services.incidents import store
 from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account
@@ -78,6 +79,7 @@ class Standing:
 
     account: Account
     roles: Mapping[Role, str]
+    unconfirmed: frozenset[Role] = frozenset()  # new in a group that gives it; an administrator has to say so first
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -100,7 +102,10 @@ class Access:
         }
 
     async def standing(self, object_id: str) -> Standing:
-        """A person's roles now; guests and disabled accounts hold none. Raises NotAllowed when the look-up fails."""
+        """A person's roles now; guests and disabled accounts hold none. Raises NotAllowed when the look-up fails.
+
+        Who was not in the group when an administrator accepted its members last holds none through it either.
+        """
         wanted = sorted({group for groups in self._groups.values() for group in groups})
         directory = self._m365.directory
         try:
@@ -111,13 +116,25 @@ class Access:
             raise NotAllowed(reason="role-check-failed", cause=error.code) from error
         if person.is_guest or not person.account_enabled:
             return Standing(person, {})
+        confirmed = await self._confirmed()
         roles: dict[Role, str] = {}
+        unconfirmed: set[Role] = set()
         for role, groups in self._groups.items():
-            if any(group in member for group in groups):
+            through, app_role = [group for group in groups if group in member], f"IRBot.{role.value}"
+            if through and (confirmed is None or confirmed.in_any(person.id, through)):
                 roles[role] = f"You are in a group that IRBot knows as {role.value}s."
-            elif f"IRBot.{role.value}" in app_roles:
-                roles[role] = f"You hold the app role IRBot.{role.value}."
-        return Standing(person, roles)
+            elif app_role in app_roles and (confirmed is None or confirmed.holds(person.id, app_role)):
+                roles[role] = f"You hold the app role {app_role}."
+            elif through or app_role in app_roles:
+                unconfirmed.add(role)
+        return Standing(person, roles, frozenset(unconfirmed))
+
+    async def _confirmed(self) -> guard.Confirmed | None:
+        """Whom the administrators know; None where new members count at once."""
+        if not (self._settings.guard_minutes and self._settings.guard_new_members):
+            return None
+        async with self._database.read() as connection:
+            return await guard.confirmed(connection)
 
     async def require(
         self,
@@ -147,6 +164,8 @@ class Access:
         if standing.account.is_guest:
             raise NotAllowed(reason="guest", permission=permission.value)
         if permission not in standing.permissions:
+            if any(permission in POLICY[role] for role in standing.unconfirmed):
+                raise NotAllowed(reason="member-not-confirmed", permission=permission.value)
             needed = [role.value for role in Role if permission in POLICY[role]]
             raise NotAllowed(reason="no-role", permission=permission.value, needed=needed)
         if stop is not None:
@@ -167,10 +186,12 @@ class Access:
             found.update({account.id: account for account in people.accounts})
         async with self._database.read() as connection:
             subjects = await store.open_subjects(connection)
+        confirmed, groups = await self._confirmed(), self._groups[role]
         able = [
             account
             for account in found.values()
             if account.account_enabled and not account.is_guest and account.id not in without | subjects
+            if confirmed is None or confirmed.in_any(account.id, groups)
         ]
         return tuple(sorted(able, key=lambda account: account.display_name)), complete
 

@@ -259,6 +259,11 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
         "You do not have the IRBot role for this.",
         "Ask someone who has it, or ask an administrator for the role. “whoami” shows your roles.",
     ),
+    "member-not-confirmed": Explanation(
+        "Not confirmed yet",
+        "You are new in the group that gives this role, and no administrator has confirmed it.",
+        "Ask an IRBot administrator to press “This was us” on the card about it.",
+    ),
     "not-in-personal-chat": Explanation(
         "Not in this chat", "This is done in a team channel, where others can follow it.", "Write it in a channel."
     ),
@@ -529,6 +534,9 @@ _CONFLICTS: Mapping[str, Explanation] = {
     ),
     "step-running": Explanation(
         "Already running", "This step is running right now.", "Wait until the card shows how it ended."
+    ),
+    "alarm-ended": Explanation(
+        "Ended already", "Somebody has answered this, or it stands again as before.", "Look at the newest card."
     ),
     "task-ended": Explanation(
         "Ended already", "Somebody has ended this task already.", "Write “tasks” to see what is open."

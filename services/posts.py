@@ -32,6 +32,7 @@ class PostKind(StrEnum):
     BLAST = "blast"
     CLOSING = "closing"
     GATE = "gate"
+    GUARD = "guard"
     HEADLINE = "headline"
     PARTNERS = "partners"
     PHASE = "phase"

@@ -25,9 +25,16 @@ BESIDE_THE_STEPS: Mapping[str, str] = {
     "directory.groups_of": "who may do what",
     "directory.nearest_accounts": "accounts that are called nearly like that",
     "directory.people_in": "who is asked for an approval",
+    "audit.changes_of": "who changed IRBot itself, or the groups that give its roles",
     "messages.reports": "mail of ours that could not be delivered",
     "messages.send": "mail from the organisation's own mailbox",
     "messages.sent_marks": "whether a mail has left before it is tried again",
+    "own_app.app_roles_given": "whether somebody changed IRBot itself",
+    "own_app.group": "whether somebody changed the groups that give its roles",
+    "own_app.permissions": "whether somebody changed IRBot itself",
+    "own_app.principal": "whether somebody changed IRBot itself",
+    "own_app.registration": "whether somebody changed IRBot itself",
+    "role_assignments.held_by": "whether somebody gave IRBot a directory role",
     "risk.changed": "accounts at risk, where they are shown by themselves",
     "risk.detections": "accounts at risk, where they are shown by themselves",
     "teams_apps.catalogue_id": "IRBot's own app in Teams, for people who get a message and do not have it yet",
@@ -35,11 +42,15 @@ BESIDE_THE_STEPS: Mapping[str, str] = {
 }
 
 
+# What finds an account, tells who may do what, and guards IRBot itself. The rest reaches people.
+_IN_EVERY_PROFILE = ("directory.", "own_app.", "role_assignments.")
+
+
 def beside_the_steps(profile: Profile = Profile.EVERYTHING) -> dict[str, tuple[str, ...]]:
     """Each Graph permission that the program needs itself, with what for. Only with everything does it reach people."""
     reasons: dict[str, dict[str, None]] = {}
     for function, what_for in BESIDE_THE_STEPS.items():
-        if profile is not Profile.EVERYTHING and not function.startswith("directory."):
+        if profile is not Profile.EVERYTHING and not function.startswith(_IN_EVERY_PROFILE):
             continue
         for permission in GRAPH_NEEDS[function]:
             reasons.setdefault(permission, {})[what_for] = None

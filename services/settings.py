@@ -170,6 +170,10 @@ class Settings(BaseSettings):
     trigger_wake_for_high: bool = True  # a high risk does not wait for the morning
     auto_lock_rules: Names = ()  # "risk:high" and such: lock without a person; empty: never
 
+    # Whether IRBot itself, or a group that gives its roles, was changed
+    guard_minutes: float = Field(default=15, ge=0)  # how often it looks; 0: never
+    guard_new_members: bool = True  # who is new in such a group has no role before an administrator confirms it
+
     # Mail to the outside, and to partners
     mail_from: str = ""  # the mailbox that IRBot sends from: object id or address; empty: IRBot sends no mail
     partners_file: Path | None = None  # TOML with the contacts: provider, insurer, lawyers, bank

@@ -456,6 +456,27 @@ def _apps(
     bot = builder.service_principal("IRBot", app_id, appRoles=own_roles)
     bot.permissions = set(permissions)
     bot.exchange_roles = {"Exchange.ManageAsApp"}
+    bot.registration = {
+        "id": guid(builder.seed, "registration:IRBot"),
+        "appId": app_id,
+        "displayName": "IRBot",
+        "signInAudience": "AzureADMyOrg",
+        "passwordCredentials": [
+            {
+                "keyId": guid(builder.seed, "secret:IRBot"),
+                "displayName": "made at installation",
+                "hint": "abc",
+                "secretText": None,
+                "startDateTime": stamp(builder.now - timedelta(days=30)),
+                "endDateTime": stamp(builder.now + timedelta(days=150)),
+                "customKeyIdentifier": None,
+            }
+        ],
+        "keyCredentials": [],
+        "web": {"redirectUris": []},
+        "spa": {"redirectUris": []},
+        "publicClient": {"redirectUris": []},
+    }
     bot.secret_digest = hashlib.sha256(app_secret.encode()).hexdigest()
     bot.certificate_pem = app_certificate
     host = builder.service_principal(

@@ -155,6 +155,9 @@ class ServicePrincipal(DirectoryObject):
     secret_digest: str | None = None
     certificate_pem: bytes | None = None
     federated_credentials: list[FederatedCredential] = field(default_factory=list)
+    owners: list[str] = field(default_factory=list)  # object ids
+    registration: Json = field(default_factory=dict)  # of an app that is registered in this tenant
+    registration_owners: list[str] = field(default_factory=list)
 
     @property
     def app_id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.database import (
     blast_tables,
     bulk_tables,
+    guard_tables,
     mail_tables,
     operation_tables,
     tables,
@@ -12,5 +13,5 @@ from services.database import (
     trigger_tables,
 )
 
-MODULES = (tables, blast_tables, bulk_tables, mail_tables, operation_tables, task_tables, trigger_tables)
+MODULES = (tables, blast_tables, bulk_tables, guard_tables, mail_tables, operation_tables, task_tables, trigger_tables)
 metadata = tables.metadata

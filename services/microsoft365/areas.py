@@ -15,6 +15,7 @@ from services.microsoft365 import (
     mailbox,
     messages,
     on_premises,
+    own_app,
     policies,
     risk,
     role_assignments,
@@ -38,6 +39,7 @@ from services.microsoft365.mailbox import Mailboxes
 from services.microsoft365.messages import Messages
 from services.microsoft365.on_premises import OnPremisesAccounts
 from services.microsoft365.operations import Gate, Needs, always_open
+from services.microsoft365.own_app import OwnAppReader
 from services.microsoft365.policies import Policies
 from services.microsoft365.risk import Risk
 from services.microsoft365.role_assignments import RoleAssignments
@@ -64,6 +66,7 @@ GRAPH_NEEDS: Needs = {
         "mailbox": mailbox.NEEDS,
         "messages": messages.NEEDS,
         "on_premises": on_premises.NEEDS,
+        "own_app": own_app.NEEDS,
         "policies": policies.NEEDS,
         "risk": risk.NEEDS,
         "role_assignments": role_assignments.NEEDS,
@@ -94,6 +97,7 @@ class Microsoft365:
         self.mailbox = Mailboxes(graph)
         self.messages = Messages(graph)
         self.on_premises = OnPremisesAccounts(graph)
+        self.own_app = OwnAppReader(graph, app_id)
         self.policies = Policies(graph)
         self.risk = Risk(graph)
         self.role_assignments = RoleAssignments(graph, self.directory)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import uuid4
 
 from simulator.clock import stamp
 from simulator.graph.errors import GraphError, bad_request, not_found, unknown_property
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation
-from simulator.graph.schema import APP_ROLE_ASSIGNMENT, PERMISSION_GRANT, SERVICE_PRINCIPAL
+from simulator.graph.schema import APP_ROLE_ASSIGNMENT, APPLICATION, PERMISSION_GRANT, SERVICE_PRINCIPAL
 from simulator.ids import guid
 from simulator.people import GRAPH_APP_ID, MESSAGE_TRACE_APP_ID
 from simulator.permissions import KNOWN
@@ -34,10 +35,30 @@ def _service_principal(call: Call) -> ServicePrincipal:
     return found
 
 
+_OWNERS = frozenset({"owners"})
+_MOST_EXPANDED = 20  # of one navigation property; the rest needs a request of its own
+
+
+def with_owners(call: Call, shown: Json, owners: Iterable[str]) -> Json:
+    """The object with its owners where the request expands them."""
+    if "owners" not in call.options.expand:
+        return shown
+    found = [call.typed(each) for each in map(call.tenant.find, owners) if each is not None]
+    return shown | {"owners": found[:_MOST_EXPANDED]}
+
+
 def list_service_principals(call: Call) -> Answer:
-    """GET /servicePrincipals."""
-    rows = (call.shown(app) for app in call.tenant.service_principals.values())
-    return call.collection(rows, SERVICE_PRINCIPAL, "servicePrincipals")
+    """GET /servicePrincipals, with their owners on request."""
+    apps = call.tenant.service_principals.values()
+    rows = (with_owners(call, call.shown(app), app.owners) for app in apps)
+    return call.collection(rows, SERVICE_PRINCIPAL, "servicePrincipals", expand=_OWNERS)
+
+
+def list_applications(call: Call) -> Answer:
+    """GET /applications: the apps that are registered in this tenant, with their owners on request."""
+    apps = [app for app in call.tenant.service_principals.values() if app.registration]
+    rows = (with_owners(call, app.registration, app.registration_owners) for app in apps)
+    return call.collection(rows, APPLICATION, "applications", expand=_OWNERS)
 
 
 def get_service_principal(call: Call) -> Answer:
@@ -285,6 +306,7 @@ _PLAIN_ACCESS = "00000000-0000-0000-0000-000000000000"
 _SP = "/servicePrincipals/{servicePrincipal-id}"
 _GRANT_ID = "/oauth2PermissionGrants/{oAuth2PermissionGrant-id}"
 OPERATIONS = (
+    Operation("GET", "/applications", list_applications, _READ[:4]),
     Operation("GET", "/servicePrincipals", list_service_principals, _READ[:4]),
     Operation(
         "POST",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from simulator.graph.apps import with_owners
 from simulator.graph.errors import bad_request, denied, not_found
 from simulator.graph.operation import NO_CONTENT, Answer, Call, Operation
+from simulator.graph.query import check_expand
 from simulator.graph.schema import DEVICE, GROUP, SERVICE_PRINCIPAL, USER, EntityType
 from simulator.ids import guid
 from simulator.roles import NAMES
@@ -198,7 +200,9 @@ def list_groups(call: Call) -> Answer:
 
 def get_group(call: Call) -> Answer:
     """GET /groups/{id}."""
-    return call.entity(call.shown(_group(call)), GROUP, "groups/$entity")
+    check_expand(call.options, GROUP, frozenset({"owners"}))
+    group = _group(call)
+    return call.entity(with_owners(call, call.shown(group), group.owners), GROUP, "groups/$entity")
 
 
 def _members(call: Call, *, transitive: bool) -> list[Json]:

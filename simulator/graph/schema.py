@@ -140,6 +140,21 @@ SERVICE_PRINCIPAL = EntityType(
     words("displayName"),
     advanced=True,
 )
+APPLICATION = EntityType(
+    "application",
+    words(
+        "id deletedDateTime addIns api appId appRoles applicationTemplateId certification createdDateTime description "
+        "displayName groupMembershipClaims identifierUris info isDeviceOnlyAuthSupported isFallbackPublicClient "
+        "keyCredentials notes optionalClaims passwordCredentials publicClient publisherDomain requiredResourceAccess "
+        "serviceManagementReference servicePrincipalLockConfiguration signInAudience spa tags tokenEncryptionKeyId "
+        "uniqueName verifiedPublisher web"
+    ),
+    words("owners federatedIdentityCredentials extensionProperties"),
+    (),
+    {"id": EQ_NE, "appId": EQ_NE, "displayName": EQ_SW},
+    words("displayName"),
+    advanced=True,
+)
 DEVICE = EntityType(
     "device",
     words(

@@ -13,6 +13,7 @@ from services.blasts.store import Blasts
 from services.channel import Actor, Card, Conversation, ConversationKind
 from services.database import Database
 from services.durable import Durable
+from services.guard.work import Guard
 from services.incidents import store
 from services.incidents.report.delivery import Deliveries
 from services.mailing import Mailing
@@ -122,6 +123,15 @@ class DialogDesk:
             on_demand=bench.on_demand,
             runner=bench.runner,
             gates=Gates(past=cast("Any", None), **shared),  # no check runs here
+            guard=Guard(
+                database=database,
+                m365=bench.m365.typed,
+                settings=chosen,
+                access=access,
+                posts=bench.posts,
+                holder="desk",
+                now=bench.clock,
+            ),
             triggers=Triggers(
                 database=database,
                 m365=bench.m365.typed,
