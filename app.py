@@ -32,7 +32,7 @@ from dialogs.parts import Parts
 from dialogs.publisher import Publisher
 from dialogs.turn import Answer, Arrival, Click, Compose, ComposeAnswer, FileAnswer, Message, Reading
 from dialogs.turns import JOB, Turns
-from services import logs, metrics
+from services import clock_set_back, logs, metrics
 from services.access import Access
 from services.approvals import Approvals, RuleBook
 from services.blasts.answers import Answers
@@ -42,6 +42,7 @@ from services.brake import Brake
 from services.bulk import Bulk
 from services.clockwork import Clockwork
 from services.database import Database
+from services.database.sealing import close_what_is_open
 from services.durable import ENGINE_FILE, LOCK_FILE, Durable, take_lock, unfit_sqlite
 from services.errors import Conflict, UpstreamDown
 from services.guard.work import Guard
@@ -76,10 +77,12 @@ _EXPIRY_SECONDS = 2.0
 _REMINDER_SECONDS = 20.0
 _CARD_CLOCK_SECONDS = 60.0
 _LOST_POSTS_SECONDS = 20.0
+_SET_BACK_SECONDS = 10.0
 _PURGE_SECONDS = 3600.0
 _CARD_CLOCK_RUNS_FOR = timedelta(hours=1)
 _WEBHOOK_SECONDS = 2.0
 _TRIGGER_SECONDS = 2.0
+_GUARD_SECONDS = 2.0
 _FRESH_NOTICE_SECONDS = 3.0
 _FRESH_NOTICE_FOR = timedelta(minutes=30)
 _NOTICE_MAY_COME_BACK_FOR = timedelta(days=4)
@@ -115,6 +118,9 @@ class Application:
             at_the_end.callback(lock.close)
         database = await Database.open(self.settings.sql_url)
         at_the_end.push_async_callback(database.close)
+        vault = await asyncio.to_thread(Vault.open, self.settings)
+        database.seal(vault)
+        await close_what_is_open(database)
         organisation = await Organisation.open(database, self.settings)
         settings = organisation.settings  # from here on, what administrators add counts
         at_the_end.push_async_callback(self.tokens.close)
@@ -126,7 +132,6 @@ class Application:
         posts = Posts(database)
         approvals = Approvals(database, access, posts, settings, self.rules, now)
         requests = Requests(database, now)
-        vault = await asyncio.to_thread(Vault.open, settings)
         ledger = Ledger(database, vault)
         bulk = Bulk(
             database,
@@ -275,12 +280,12 @@ class Application:
         return turns
 
     async def ready(self) -> bool:
-        """Whether the database answers and the durable engine holds its lease."""
+        """Whether the database answers and takes the durable engine's heartbeats."""
         if self.parts is None or self._turns is None:
             return False
         async with self.parts.database.read() as connection:
             await connection.execute(sa.text("SELECT 1"))
-        return self.parts.durable.holds_lease()
+        return self.parts.durable.is_punctual()
 
     async def notes(self) -> Mapping[str, str]:
         """What an operator should know though the process is well."""
@@ -344,6 +349,7 @@ def _tick_the_rows(clockwork: Clockwork, parts: Parts) -> None:
     clockwork.every(_PURGE_SECONDS, "evidence", lambda: store.purge_evidence(database, now() - keep))
     clockwork.every(_CARD_CLOCK_SECONDS, "card clocks", lambda: posts.refresh_headlines(now() - _CARD_CLOCK_RUNS_FOR))
     clockwork.every(_LOST_POSTS_SECONDS, "lost posts", lambda: posts.recover(now()))
+    clockwork.every(_SET_BACK_SECONDS, "clock set back", lambda: clock_set_back.mend(database, parts.settings, now()))
 
 
 def _tick_the_outside(clockwork: Clockwork, parts: Parts) -> None:

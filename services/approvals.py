@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services import brake
 from services.access import Access, Permission
 from services.channel import Actor, Conversation
-from services.database import Database, tables
+from services.database import Database, after_all, tables
 from services.errors import BadInput, Conflict, Expired, NotAllowed, NotFound, Unavailable
 from services.incidents import posted_plans, store, timeline
 from services.incidents.model import Incident, IncidentState, Subject, actor_from_json
@@ -198,6 +198,8 @@ class Approvals:
         """The question as a row, a card for each who is asked, and a line of the timeline. Never commits."""
         approval_id = str(uuid.uuid4())
         digest = digest_of(incident.subject.object_id, kind.value, chosen)
+        mine = tables.approvals.c.incident_id == incident.id
+        created_at = await after_all(connection, tables.approvals.c.created_at, mine, now)
         await connection.execute(
             sa.insert(tables.approvals).values(
                 id=approval_id,
@@ -211,7 +213,7 @@ class Approvals:
                 requester_id=actor.object_id,
                 nonce=store.new_nonce(),
                 state=ApprovalState.WAITING.value,
-                created_at=now,
+                created_at=created_at,
                 expires_at=now + self._life,
                 ask=[account.display_name for account in asked],
             )

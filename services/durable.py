@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import itertools
 import logging
 import random
 import socket
@@ -19,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -84,6 +83,7 @@ class Durable:
         self._closed = False
         self._lease_until = 0.0
         self._life = 0
+        self._heard: dict[str, tuple[datetime, float]] = {}  # the last heartbeat of each other process, and since when
         self.executor_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"[-36:]
 
     def register(self, name: str, run: Job, *, pending: Pending, give_up: GiveUp) -> None:
@@ -160,9 +160,16 @@ class Durable:
         await self._quiet.wait()
 
     def holds_lease(self) -> bool:
-        """False when this process may have been declared dead: it must not cause effects any more."""
+        """False when this process may have been declared dead: it must not cause effects any more.
+
+        Who holds the lock of an SQLite database is declared dead by nobody, however slow the machine is.
+        """
         mine = _life_of_job.get(self._life) == self._life
-        return mine and asyncio.get_running_loop().time() < self._lease_until
+        return mine and (self._lock is not None or self.is_punctual())
+
+    def is_punctual(self) -> bool:
+        """Whether the last heartbeat could be written, and is not too old."""
+        return asyncio.get_running_loop().time() < self._lease_until
 
     async def run(self, name: str, key: str) -> None:
         """Runs a job until it is finished: retries, and gives up after a bounded number of failures of our own."""
@@ -170,13 +177,13 @@ class Durable:
         self._running.add(f"{name}:{key}")
         self._quiet.clear()
         try:
-            for attempt in itertools.count(1):
-                if await self._attempt(name, key, attempt):
-                    return
+            attempt = 1
+            while not await self._attempt(name, key, attempt):
                 if self._closed:
                     # What it fails at is the end of this process: tried again for ever, it would hold up the loop.
                     raise asyncio.CancelledError
                 await asyncio.sleep(_pause_seconds(attempt))
+                attempt += self.holds_lease()  # without it, a job can only fail
                 if self._life != _life_of_job.get():
                     log.warning("job %s %s belongs to another process now", name, key)
                     return
@@ -195,7 +202,7 @@ class Durable:
             log.exception("job %s %s failed (attempt %d, correlation %s)", name, key, attempt, correlation_id)
         else:
             return True
-        if attempt < _ATTEMPTS or self._life != _life_of_job.get():
+        if attempt < _ATTEMPTS or not self.holds_lease():
             return False
         try:
             await registered.give_up(key, correlation_id)
@@ -233,15 +240,16 @@ class Durable:
 
     async def _take_over(self, *, everybody_else: bool) -> None:
         """Hands the unfinished jobs of dead processes to the living. Their row goes last, so a kill here loses none."""
-        dead = tables.executors.c.id != self.executor_id
+        executors = tables.executors.c
+        dead = executors.id != self.executor_id
         if not everybody_else:
-            # Twice the lease: whoever is this late has stopped causing effects long ago.
-            limit = datetime.now(UTC) - 2 * timedelta(seconds=_LEASE_SECONDS)
-            dead = sa.and_(dead, tables.executors.c.heartbeat_at < limit)
+            silent = await self._silent()
+            if not silent:
+                return
+            same = (sa.and_(executors.id == name, executors.heartbeat_at == last) for name, last in silent.items())
+            dead = sa.or_(*same)
         async with self._database.write() as connection:
-            rows = await connection.execute(
-                sa.select(tables.executors.c.id).where(dead).with_for_update(skip_locked=True)
-            )
+            rows = await connection.execute(sa.select(executors.id).where(dead).with_for_update(skip_locked=True))
             ids = list(rows.scalars())
             if not ids:
                 return
@@ -251,7 +259,25 @@ class Durable:
             if unfinished:
                 log.warning("taking over %d unfinished jobs of %d dead processes", len(unfinished), len(ids))
                 await DBOS.resume_workflows_async([workflow.workflow_id for workflow in unfinished])
-            await connection.execute(sa.delete(tables.executors).where(tables.executors.c.id.in_(ids)))
+            await connection.execute(sa.delete(tables.executors).where(executors.id.in_(ids)))
+
+    async def _silent(self) -> dict[str, datetime]:
+        """Processes that have been silent for twice the lease, with their last heartbeat.
+
+        Whoever is this late has stopped causing effects long ago. It is measured by how long the same heartbeat has
+        been seen here: what two clocks say cannot be compared, and one may have been set back.
+        """
+        executors = tables.executors.c
+        query = sa.select(executors.id, executors.heartbeat_at).where(executors.id != self.executor_id)
+        async with self._database.read() as connection:
+            rows = list(await connection.execute(query))
+        now = asyncio.get_running_loop().time()
+        heard = {row.id: (row.heartbeat_at, now) for row in rows}
+        for name, last in self._heard.items():
+            if name in heard and heard[name][0] == last[0]:
+                heard[name] = last
+        self._heard = heard
+        return {name: beat for name, (beat, since) in heard.items() if now - since >= 2 * _LEASE_SECONDS}
 
     async def _sweep(self) -> None:
         for name, registered in self._jobs.items():

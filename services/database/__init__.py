@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from services.database import sealed
+from services.database.sealed import Seal
 
 _WRITES = "irbot_writes"
 _BUSY_SECONDS = 15
@@ -107,6 +111,10 @@ class Database:
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return cls(engine)
 
+    def seal(self, seal: Seal) -> None:
+        """From now on what people are reached by is closed in the file, and opened when it is read."""
+        sealed.seal(self._engine.dialect, seal)
+
     async def close(self) -> None:
         """Gives all connections back."""
         await self._engine.dispose()
@@ -135,6 +143,14 @@ async def insert_once(connection: AsyncConnection, table: sa.Table, **values: An
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(table).values(**values).on_conflict_do_nothing()
     return (await connection.execute(statement, execution_options={"preserve_rowcount": True})).rowcount == 1
+
+
+async def after_all(
+    connection: AsyncConnection, column: sa.Column[datetime], among: sa.ColumnElement[bool], now: datetime
+) -> datetime:
+    """Now, or right after the latest time in the column: a clock that was set back must not change an order."""
+    latest = await connection.scalar(sa.select(sa.func.max(column)).where(among))
+    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
 
 
 def _leave_transactions_to_us(connection: Any, _record: Any) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services import metrics, tasks
 from services.channel import Actor
-from services.database import Database, insert_once, tables
+from services.database import Database, after_all, insert_once, tables
 from services.database.ids import ordered_id
 from services.incidents import store, timeline
 from services.incidents.model import actor_from_json
@@ -99,6 +99,8 @@ class Ledger:
     ) -> tuple[Run, bool]:
         """The run of this step for this cause, and whether it is new."""
         async with self._database.write() as connection:
+            mine = tables.step_runs.c.incident_id == incident_id
+            started_at = await after_all(connection, tables.step_runs.c.started_at, mine, now)
             new = await insert_once(
                 connection,
                 tables.step_runs,
@@ -111,7 +113,7 @@ class Ledger:
                 reason="",
                 plan=plan.to_json(),
                 actor=asdict(actor),
-                started_at=now,
+                started_at=started_at,
             )
             if new:
                 await timeline.append(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -429,3 +430,14 @@ def test_no_role_both_asks_and_decides() -> None:
 
     both = {Permission.ACCOUNT_CONTAIN, Permission.APPROVAL_DECIDE}
     assert all(not both <= allowed for allowed in POLICY.values())
+
+
+async def test_the_newest_question_is_the_newest_though_the_clock_was_set_back(desk: Desk) -> None:
+    desk.clock.pass_by(hours=3)
+    first = await desk.ask()
+    await desk.approvals.cancel(first.id, first.nonce, ALEX, CHANNEL)
+    desk.clock.pass_by(hours=-3)
+    second = await desk.ask()
+    async with desk.database.read() as connection:
+        assert await approvals.newest_of(connection, desk.incident.id) == second
+    assert second.expires_at < desk.clock() + timedelta(hours=1)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -222,7 +223,31 @@ async def test_a_living_process_holds_its_lease(jobs_on_both: Jobs, database: Da
         rows = list((await connection.execute(sa.select(tables.executors.c.id))).scalars())
     assert rows == [jobs.durable.executor_id]
     jobs.durable._lease_until = 0.0
-    assert not jobs.durable.holds_lease()
+    assert not jobs.durable.is_punctual()
+    # Nobody else can have the file while this process holds its lock, however late its heartbeats are.
+    assert jobs.durable.holds_lease() is database.is_sqlite
+
+
+async def test_a_job_that_fails_because_its_process_was_late_is_not_given_up(
+    jobs_on_both: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.durable, "_ATTEMPTS", 2)
+    monkeypatch.setattr(services.durable, "_pause_seconds", lambda _attempt: 0.01)
+    jobs = jobs_on_both
+
+    async def fail_while_late(key: str) -> None:
+        late = len(jobs.began) <= 5
+        jobs.durable._lease_until = 0.0 if late else float("inf")
+        jobs.durable._lock = None  # as on PostgreSQL
+        if late:
+            raise Conflict(reason="lease-lost")
+
+    lock, jobs.work = jobs.durable._lock, fail_while_late
+    await jobs.durable.start("job", "k")
+    await _until(lambda: len(jobs.began) == 6)
+    await jobs.durable.idle()
+    jobs.durable._lock = lock
+    assert jobs.given_up == []
 
 
 async def test_who_was_declared_dead_lets_its_jobs_go_and_takes_new_ones(
@@ -476,6 +501,22 @@ async def test_a_living_replica_takes_over_from_a_dead_one(replicas: Processes) 
     await replicas.gone("one")
     await replicas.until("two", "ended", "die-k")
     assert replicas.said("ended", "die-k") == 1
+
+
+async def test_a_dead_replica_whose_clock_ran_ahead_is_taken_over_from_all_the_same(replicas: Processes) -> None:
+    replicas.start("two")
+    await replicas.until("two", "ready")
+    replicas.start("one", "wait-k")
+    await replicas.until("one", "began", "wait-k")
+    os.kill(replicas.running["one"].pid, signal.SIGKILL)
+    await replicas.gone("one")
+    engine = sa.create_engine(sync_url(replicas.url))
+    with engine.begin() as connection:
+        ahead = datetime.now(UTC) + timedelta(days=1)
+        connection.execute(sa.update(tables.executors).values(heartbeat_at=ahead))
+    engine.dispose()
+    (replicas.folder / "go").touch()
+    await replicas.until("two", "ended", "wait-k")
 
 
 async def test_living_replicas_leave_each_others_jobs_alone(replicas: Processes) -> None:

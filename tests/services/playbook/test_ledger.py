@@ -56,6 +56,16 @@ async def test_runs_that_begin_at_the_same_time_stay_in_order(database: Database
         assert tuple(run.id for run in await runs_of(connection, incident_id)) == begun
 
 
+async def test_runs_stay_in_order_though_the_clock_is_set_back(database: Database, incident_id: str) -> None:
+    ledger, begun = Ledger(database, VAULT), []
+    for number, hours in enumerate((0, 3, 0, -2, 1)):
+        at = NOW + timedelta(hours=hours)
+        run, _ = await ledger.begin(incident_id, "s", RunKind.APPLY, f"c-{number}", PLAN, actor("adele"), at)
+        begun.append(run.id)
+    async with database.read() as connection:
+        assert [run.id for run in await runs_of(connection, incident_id)] == begun
+
+
 async def test_the_first_end_stays(database: Database, incident_id: str) -> None:
     ledger, run = Ledger(database, VAULT), await _begin(database, incident_id)
     await ledger.end(run, Outcome(State.DONE, "First."), NOW, {"piece": [1]})

@@ -1,0 +1,67 @@
+"""What a clock that ran ahead leaves behind: rows that would wait, or count as new, for as long as it was wrong.
+
+No row that is right lies further in the future than it may wait. One that does was written by such a clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.database import Database, mail_tables, tables, trigger_tables
+from services.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_CLOCKS_DIFFER_BY = timedelta(minutes=1)  # those of replicas
+_NO_TIME = timedelta()
+_AFTER_A_FAILURE = timedelta(minutes=5)
+_A_LOOK_FOR_MAIL = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A column of times, and by how much the latest of them may be ahead of now."""
+
+    column: sa.Column[Any]
+    longest: timedelta
+
+
+def waits(settings: Settings) -> Sequence[Wait]:
+    """Every column that decides when something is done next."""
+    poll = timedelta(seconds=settings.trigger_seconds) + _AFTER_A_FAILURE
+    return (
+        Wait(mail_tables.mail_senders.c.not_before, _AFTER_A_FAILURE),
+        Wait(mail_tables.mail_senders.c.reports_read_to, _NO_TIME),
+        Wait(mail_tables.mails.c.intent_at, _NO_TIME),
+        Wait(mail_tables.mails.c.not_before, _A_LOOK_FOR_MAIL),
+        Wait(mail_tables.notices.c.not_before, _AFTER_A_FAILURE),
+        Wait(mail_tables.notices.c.webhook_at, _NO_TIME),
+        Wait(tables.approvals.c.expires_at, timedelta(minutes=settings.approval_minutes)),
+        Wait(tables.posts.c.not_before, _AFTER_A_FAILURE),
+        Wait(tables.posts.c.updated_at, _NO_TIME),
+        Wait(trigger_tables.trigger_polls.c.lease_until, poll),
+        Wait(trigger_tables.trigger_polls.c.next_at, poll),
+    )
+
+
+async def mend(database: Database, settings: Settings, now: datetime) -> int:
+    """Moves what lies too far ahead to the latest time at which it may lie. Returns how many times were moved."""
+    moved = 0
+    for wait in waits(settings):
+        latest = now + wait.longest
+        ahead = wait.column > latest + _CLOCKS_DIFFER_BY
+        async with database.read() as connection:
+            if (await connection.execute(sa.select(wait.column).where(ahead).limit(1))).first() is None:
+                continue
+        async with database.write() as connection:
+            update = sa.update(wait.column.table).where(ahead).values({wait.column.name: latest})
+            moved += (await connection.execute(update)).rowcount
+    if moved:
+        log.warning("the clock was set back: %d times were moved to now", moved)
+    return moved
