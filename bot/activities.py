@@ -24,9 +24,9 @@ _MOST_ENTITIES = 100
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request. Raises Rejected where it is none, or is built to hurt the reader."""
+    """The JSON object of a request, in UTF-8. Raises Rejected where it is none, or is built to hurt the reader."""
     try:
-        document = json.loads(body, parse_constant=_no_constant)
+        document = json.loads(body.decode(), parse_constant=_no_constant)  # from bytes it would guess the encoding
     except (ValueError, RecursionError):
         raise Rejected(400, "not-json") from None
     if not isinstance(document, dict):

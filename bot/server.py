@@ -67,7 +67,7 @@ class Bot:
         """Takes one activity."""
         with logs.bound(correlation=logs.new_correlation_id()), metrics.turn():
             try:
-                token = await self._inbound.verify(request.headers.get("Authorization"))
+                token = await self._inbound.verify(_authorization(request))
                 document = parse_body(await _body(request, self._patience.body_seconds))
                 try:
                     activity = read_activity(document)
@@ -180,10 +180,20 @@ async def _passes(name: str, check: ReadyCheck, seconds: float) -> bool:
         return False
 
 
+def _authorization(request: web.Request) -> str | None:
+    """The one header of that name: of two, what stands before us may have checked the other one."""
+    sent = request.headers.getall("Authorization", [])
+    if len(sent) > 1:
+        raise Rejected(401, "bad-token")
+    return sent[0] if sent else None
+
+
 async def _body(request: web.Request, seconds: float) -> bytes:
-    """The body. Raises Rejected where it is too large, too slow, cut off or not JSON by its own account."""
+    """The body. Raises Rejected where it is packed, too large, too slow, cut off or not JSON by its own account."""
     if request.content_type != "application/json":
         raise Rejected(415, "content-type")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise Rejected(415, "content-encoding")  # the channel packs nothing; who does hides how much it is
     if (request.content_length or 0) > LARGEST_BODY:
         raise Rejected(413, "body-too-large")
     body = bytearray()
@@ -203,7 +213,7 @@ async def _body(request: web.Request, seconds: float) -> bytes:
 def _refusal(refusal: Rejected) -> web.Response:
     body = {"error": {"code": refusal.reason, "correlationId": logs.correlation.get()}}
     response = web.json_response(body, status=refusal.status)
-    if refusal.status in {408, 413}:
+    if refusal.status in {408, 413, 415}:
         response.force_close()  # the rest of the body is not read
     return response
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.bot.channel_double import APP_ID, ISSUER, KEY, OTHER_KEY, ChannelDouble, jwk
 from tests.bot.conftest import Bench
+from tests.counting import BadRequests
 
 
 def _part(value: Any) -> str:
@@ -130,13 +131,13 @@ def _more_keys(channel: ChannelDouble) -> None:
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("kind", ["message", "click"])
 @pytest.mark.parametrize("case", FORGED)
-async def test_a_forged_request_is_refused(bench: Bench, case: str, kind: str) -> None:
+async def test_a_forged_request_is_refused(bench: Bench, bad_requests: BadRequests, case: str, kind: str) -> None:
     make, status, reason = FORGED[case]
     _more_keys(bench.channel)
     header = make(bench.channel)
     activity = bench.channel.click() if kind == "click" else bench.channel.activity()
     answered, body = await bench.post(activity, headers={} if header is None else {"Authorization": header})
-    assert (answered, body["error"]["code"]) == (status, reason)
+    bad_requests.refused((answered, body["error"]["code"]) == (status, reason), (case, answered, body))
     assert body["error"]["correlationId"]
     assert bench.handler.told == 0
     assert bench.channel.sent == []

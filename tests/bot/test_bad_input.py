@@ -15,6 +15,7 @@ from bot.activities import LARGEST_BODY, parse_body, read_activity, tenant_of
 from bot.rejections import Rejected
 from tests.bot.channel_double import ALEX, BOT_ID, TENANT_ID
 from tests.bot.conftest import Bench
+from tests.counting import BadRequests
 
 
 def _without(activity: dict[str, Any], name: str) -> dict[str, Any]:
@@ -48,8 +49,8 @@ async def _post_raw(bench: Bench, body: bytes, content_type: str = "application/
         (b"{}", "no-conversation"),
     ],
 )
-async def test_a_body_that_is_no_activity(bench: Bench, body: bytes, reason: str) -> None:
-    assert await _post_raw(bench, body) == (400, reason)
+async def test_a_body_that_is_no_activity(bench: Bench, bad_requests: BadRequests, body: bytes, reason: str) -> None:
+    bad_requests.refused(await _post_raw(bench, body) == (400, reason), reason)
     assert bench.handler.told == 0
 
 
@@ -115,9 +116,11 @@ async def test_a_body_that_is_cut_off(bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", ["conversation", "from", "recipient", "channelId", "serviceUrl", "type"])
 @pytest.mark.parametrize("value", [None, 7, [], "", "x\u0000y", "\ud800", "y" * 600])
-async def test_a_field_that_is_missing_or_of_another_type(bench: Bench, name: str, value: Any) -> None:
+async def test_a_field_that_is_missing_or_of_another_type(
+    bench: Bench, bad_requests: BadRequests, name: str, value: Any
+) -> None:
     status, body = await bench.post({**bench.channel.activity(), name: value})
-    assert status in {400, 403}
+    bad_requests.refused(status in {400, 403}, (name, value, status))
     assert body["error"]["code"]
     assert bench.handler.told == 0
 
@@ -162,16 +165,44 @@ async def test_a_name_is_never_an_identity(bench: Bench) -> None:
     assert bench.handler.messages[0].actor.object_id == ALEX.replace("3", "4")
 
 
+# Every way in, as an activity that would be read if it came from our tenant and from somebody.
+WAYS_IN: dict[str, dict[str, Any]] = {
+    "message": {},
+    "arrival": {"type": "conversationUpdate", "membersAdded": [{"id": BOT_ID}]},
+    "install": {"type": "installationUpdate", "action": "add"},
+    "receipt": {"type": "event", "name": "application/vnd.microsoft.readReceipt", "value": {"lastReadMessageId": "1"}},
+    "click": {"type": "invoke", "name": "adaptiveCard/action", "value": {"action": {"type": "Action.Execute"}}},
+    "file": {"type": "invoke", "name": "fileConsent/invoke", "value": {"action": "accept", "context": {}}},
+    "report": {"type": "invoke", "name": "composeExtension/fetchTask", "value": {"commandId": "report"}},
+    "reported": {"type": "invoke", "name": "composeExtension/submitAction", "value": {"commandId": "report"}},
+    "search": {"type": "invoke", "name": "composeExtension/query", "value": {"commandId": "incidents"}},
+    "unknown": {"type": "invoke", "name": "task/fetch", "value": {}},
+}
+
+
 @pytest.mark.parametrize("tenant", [None, "", 7, {}, {"id": None}, {"id": "99999999-9999-4999-8999-999999999999"}, []])
-@pytest.mark.parametrize("kind", ["message", "invoke", "conversationUpdate", "installationUpdate"])
-async def test_another_tenant_or_none_is_refused(bench: Bench, tenant: Any, kind: str) -> None:
-    activity = bench.channel.click() if kind == "invoke" else bench.channel.activity(type=kind, action="add")
+@pytest.mark.parametrize("way", WAYS_IN)
+async def test_another_tenant_or_none_is_refused(
+    bench: Bench, bad_requests: BadRequests, tenant: Any, way: str
+) -> None:
+    activity = bench.channel.activity(**WAYS_IN[way])
     activity["channelData"]["tenant"] = tenant
     status, body = await bench.post(activity)
-    if kind == "invoke":
-        assert (status, body["statusCode"]) == (200, 403)
-    else:
-        assert status == 403
+    found = (status, body.get("statusCode")) if activity["type"] == "invoke" else (200, status)
+    bad_requests.refused(found == (200, 403), (way, tenant, status, body))
+    assert bench.handler.told == 0
+    assert bench.channel.sent == []
+
+
+@pytest.mark.parametrize("way", [name for name in WAYS_IN if name not in {"arrival", "install"}])
+async def test_nobody_is_refused_on_every_way_in(bench: Bench, bad_requests: BadRequests, way: str) -> None:
+    activity = bench.channel.activity(**WAYS_IN[way])
+    if way == "receipt":
+        activity["conversation"]["conversationType"] = "personal"
+    del activity["from"]["aadObjectId"]
+    status, body = await bench.post(activity)
+    found = (status, body.get("statusCode")) if activity["type"] == "invoke" else (200, status)
+    bad_requests.refused(found == (200, 403), (way, status, body))
     assert bench.handler.told == 0
     assert bench.channel.sent == []
 
