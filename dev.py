@@ -34,6 +34,7 @@ COMMANDS = {
     "drill": (RUN, [["app.py", "drill"]]),
     "bench": (RUN, [["app.py", "bench"]]),
     "score": (RUN, [["app.py", "score"]]),
+    "fuzz": (DEV, [["-m", "tests.fuzz"]]),
     "gallery": (DEV, [["-m", "tools.gallery"]]),
     "lint": (
         DEV,

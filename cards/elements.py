@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from cards.views import Button, ButtonStyle, Tone
@@ -102,6 +103,7 @@ def shortened(value: str, limit: int) -> str:
     return value if len(value) <= limit else value[: limit - 1].rstrip() + "…"
 
 
+@lru_cache(maxsize=4096)  # a card that must fit is drawn several times, with the same texts
 def _escape(value: str, limit: int) -> str:
     seen = _LONG_WORD.sub(_shorten_word, _visible(value))
     if value.strip(" ") and not seen.strip():
