@@ -88,8 +88,12 @@ class Cluster:
 
     def execute(self, statement: str, database: str = "postgres") -> None:
         """Runs one statement outside a transaction."""
-        with psycopg.connect(f"host={self.folder} user=irbot dbname={database}", autocommit=True) as connection:
+        with self.connect(database) as connection:
             connection.execute(statement.encode())
+
+    def connect(self, database: str) -> psycopg.Connection[Any]:
+        """A connection to one of its databases, on which each statement counts at once."""
+        return psycopg.connect(f"host={self.folder} user=irbot dbname={database}", autocommit=True)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from simulator.config import SimulatorConfig
 from simulator.permissions import EVERY_NARROW_ONE
 from simulator.server import Simulator
 
-pytest_plugins = ("tests.counting", "tests.databases", "tests.graph_contract")
+pytest_plugins = ("tests.counting", "tests.databases", "tests.graph_contract", "tests.workers")
 
 # A loaded machine answers a press late, and nobody waits here for work that a test has left unfinished.
 benches.SETTINGS = {"answer_seconds": "4", "stop_seconds": "0.2"}
