@@ -6,11 +6,13 @@ import html
 
 _STYLE = "font-family:Segoe UI,Arial,sans-serif;font-size:15px;line-height:1.45"
 _BULLET = "- "
+_KEPT = "\n\t\u00a0\u200c\u200d"  # not printable by Python's account, and part of ordinary writing
 
 
 def html_of(text: str) -> str:
-    """The words as HTML: paragraphs, line breaks and lists, nothing that runs, loads or links."""
-    blocks = [block for block in text.replace("\r\n", "\n").split("\n\n") if block.strip()]
+    """The words as HTML: paragraphs, line breaks and lists, nothing that runs, loads, links or hides."""
+    seen = "".join(letter for letter in text.replace("\r\n", "\n") if letter.isprintable() or letter in _KEPT)
+    blocks = [block for block in seen.split("\n\n") if block.strip()]
     return f'<div style="{_STYLE}">{"".join(_block(block) for block in blocks)}</div>'
 
 

@@ -34,6 +34,7 @@ class Mail:
     """A mail to one person. `key` is its own for ever: a second mail with the same key is not sent.
 
     `text` is plain: blank lines part paragraphs, lines that begin with "- " make a list. Nothing in it is markup.
+    `subject` becomes one line without hidden letters, whatever was in it.
     """
 
     key: str
@@ -44,6 +45,8 @@ class Mail:
 
     def __post_init__(self) -> None:
         """Raises BadInput for an address that is none, or for a mail without words."""
+        seen = "".join(letter if letter.isprintable() else " " for letter in self.subject)
+        object.__setattr__(self, "subject", " ".join(seen.split()))
         if not is_address(self.recipient):
             raise BadInput(reason="not-an-address")
         if not self.subject.strip() or not self.text.strip():
@@ -65,4 +68,4 @@ class Sent:
 
 def is_address(value: str) -> bool:
     """Whether this can be one mail address, and nothing besides."""
-    return len(value) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(value) is not None
+    return len(value) <= _LONGEST_ADDRESS and value.isprintable() and _ADDRESS.fullmatch(value) is not None
