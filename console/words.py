@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from services.incidents.report.page import visible
 
+_BREAKS = re.compile(r"[^\S ]+")  # all that is space and not a space: one text is one line
+
 
 def say(text: str) -> None:
     """To the terminal, which must not obey what a file says."""
     encoding = sys.stdout.encoding or "utf-8"
-    line = " ".join(visible(text).split())
+    line = _BREAKS.sub(" ", visible(text)).rstrip()
     sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
