@@ -9,17 +9,12 @@ import asyncio
 import json
 import os
 import sys
-from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lanes import least_seconds
 from benchmarks.table import Row, milliseconds, seconds
-from services.microsoft365.budgets import LIMITS
-from services.microsoft365.operations import Row as Budget
 from simulator.config import SimulatorConfig
-from simulator.journal import Entry
-from simulator.lanes import MAILBOX_LIMIT
 from simulator.server import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,25 +52,6 @@ async def _parallel() -> tuple[float, float]:
     if refused:
         raise RuntimeError(f"a read was refused: {refused[0].method} {refused[0].path} → {refused[0].status}")
     return told["seconds"], least_seconds(made)
-
-
-def least_seconds(calls: Sequence[Entry]) -> float:
-    """No schedule is quicker: the longest call, four lanes for each mailbox, and the budget of the sign-in reports."""
-    mailboxes: defaultdict[str, list[float]] = defaultdict(list)
-    reports = []
-    for call in calls:
-        took = call.duration_seconds or 0.0
-        if any(part in call.path for part in ("/mailFolders", "/mailboxSettings")):
-            mailboxes[call.path.split("/users/")[1].partition("/")[0]].append(took)
-        elif "/auditLogs/" in call.path:
-            reports.append(took)
-    limit = LIMITS[Budget.REPORTS]
-    waits = (len(reports) - 1) // limit.calls * limit.seconds if reports else 0.0
-    return max(
-        *(call.duration_seconds or 0.0 for call in calls),
-        *(sum(busy) / MAILBOX_LIMIT for busy in mailboxes.values()),
-        waits + min(reports, default=0.0),
-    )
 
 
 def _people(sim: Simulator) -> list[str]:

@@ -1,34 +1,42 @@
-"""How much of each story an investigation finds, and what it calls suspicious without reason.
+"""How much of each story an investigation finds and an eviction takes away, what is suspected without reason, how long
+it takes.
 
-Every story is played against the whole bot: an incident is opened, its checks end, and, as audit records come late,
-they are made again hours later where something is missing. What a person would read on the cards is compared with what
-really happened.
+Every story is played against the whole bot, with services that take their time and keep their limits: an incident is
+opened, its checks end, and, as audit records come late, they are made again hours later where something is missing.
+What a person would read on the cards is compared with what really happened. Then the account is locked, all that is
+ticked on the plan is removed, and the tenant is asked what of the intruder's still works and what of the owner's is
+gone. The time is compared with the least in which the same calls could have been answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from app import APPLICATION, Application
+from benchmarks.lanes import least_seconds
+from services.approvals import PlanKind
 from services.database import Database
-from services.incidents import store
+from services.incidents import store, timeline
 from services.incidents.model import Incident, Phase
+from services.incidents.timeline import AuditTag
 from services.playbook import BY_ID
 from services.playbook.ledger import Found, findings_of, runs_of
 from services.playbook.step import Finding, Risk, Severity, State
 from simulator.bench import Bench, Build
 from simulator.config import SimulatorConfig
-from simulator.stories import STORIES, Expected, Story, Told
+from simulator.stories import STORIES, Expected, Story, Told, evicted, harmed
 from simulator.stories import apply as tell
 
-_ASKER = "alex"
-_PATIENCE_SECONDS = 180.0
+_ASKER, _APPROVER = "alex", "adele"
+_PATIENCE_SECONDS = 300.0
+MOST_TIMES_THE_LEAST = 1.25
+MOST_SECONDS = 60.0
 _LATE_RECORDS = timedelta(hours=2)
 # What a finding calls a thing whose own text it must not repeat.
 _ALSO_CALLED: Mapping[str, str] = {"automaticRepliesSetting": "automatic-reply"}
@@ -37,7 +45,11 @@ _SHORTEST_NAME = 4  # a shorter one stands in many titles by chance
 
 @dataclass(frozen=True)
 class StoryScore:
-    """One story. `missed` and `false_alarms` in words; `blind` are the checks that could not be made whole."""
+    """One story. `missed` and `false_alarms` in words; `blind` are the checks that could not be made whole.
+
+    `lasting` is how many deeds left something that works, `stayed` what of it still does behind the eviction, and
+    `harmed` what of the owner's own is gone. `seconds` is what the first round took, `least` what its calls would take.
+    """
 
     story_id: str
     expected: int
@@ -45,10 +57,33 @@ class StoryScore:
     false_alarms: tuple[str, ...]
     blind: tuple[str, ...]
     seconds: float
+    least: float = math.nan
+    lasting: int = 0
+    stayed: tuple[str, ...] = ()
+    harmed: tuple[str, ...] = ()
 
     @property
     def found(self) -> int:
         return self.expected - len(self.missed)
+
+    @property
+    def evicted(self) -> int:
+        return self.lasting - len(self.stayed)
+
+    @property
+    def times_the_least(self) -> float:
+        """How many times as long it took as the same calls would."""
+        return self.seconds / self.least
+
+    @property
+    def slow(self) -> bool:
+        """Whether the round took too long, by the calls that it made or by the clock."""
+        return self.times_the_least > MOST_TIMES_THE_LEAST or self.seconds >= MOST_SECONDS
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was found and removed, and nothing else."""
+        return not (self.missed or self.false_alarms or self.stayed or self.harmed)
 
 
 @dataclass(frozen=True)
@@ -60,14 +95,18 @@ class _Seen:
     blind: tuple[str, ...]
 
 
-async def play(story: Story, *, build: Build | None = None, seconds_of_a_query: float = 4.0) -> StoryScore:
-    """Plays one story in a tenant of its own."""
-    async with Bench.start(SimulatorConfig(audit_query_seconds=seconds_of_a_query), build=build) as bench:
+async def play(
+    story: Story, *, build: Build | None = None, seconds_of_a_query: float = 4.0, realistic: bool = False
+) -> StoryScore:
+    """Plays one story in a tenant of its own up to what is found; `realistic` measures the time, and evicts."""
+    config = SimulatorConfig(
+        audit_query_seconds=seconds_of_a_query, latency="realistic" if realistic else "none", throttling=realistic
+    )
+    async with Bench.start(config, build=build) as bench:
         told = tell(story, bench.sim.world)
-        begun = time.monotonic()
         await bench.say(f"compromise {told.upn}", by=_ASKER)
         seen = await _investigated(bench, "")
-        took = time.monotonic() - begun
+        took, least = await _times(bench, seconds_of_a_query)
         alarms = _false_alarms(story, told, seen)
         if _missed(story, told, seen):
             bench.sim.world.clock.advance(_LATE_RECORDS.total_seconds())
@@ -77,7 +116,69 @@ async def play(story: Story, *, build: Build | None = None, seconds_of_a_query: 
             seen = await _investigated(bench, nonce)
             alarms = tuple(dict.fromkeys((*alarms, *_false_alarms(story, told, seen))))
         missed = _missed(story, told, seen)
-    return StoryScore(story.id, len(_checkable(story)), missed, alarms, seen.blind, took)
+        score = StoryScore(story.id, len(_checkable(story)), missed, alarms, seen.blind, took, least)
+        if not realistic:
+            return score
+        lasting = evicted(story, bench.sim.world)
+        await _evict(bench)
+        stayed = tuple(f"“{each}” still works" for each in evicted(story, bench.sim.world))
+        lost = tuple(f"“{each}” was the owner's own" for each in harmed(story, bench.sim.world))
+    return replace(score, lasting=len(lasting), stayed=stayed, harmed=lost)
+
+
+async def _times(bench: Bench, seconds_of_a_query: float) -> tuple[float, float]:
+    """What the round took from the opening of the incident on, and the least that its calls could have taken."""
+    incident = await _incident(bench)
+    assert incident is not None
+    async with _database(bench).read() as connection:
+        entries = await timeline.read(connection, incident.id)
+    proposed = [
+        entry.at
+        for entry in entries
+        if entry.event == AuditTag.PLAN_PROPOSED and entry.data.get("kind") == PlanKind.EVICT.value
+    ]
+    calls = [
+        call
+        for call in bench.sim.world.journal.entries()
+        if incident.opened_at <= call.wall and call.wall <= proposed[-1]
+    ]
+    took = (proposed[-1] - incident.opened_at).total_seconds()
+    return took, least_seconds(calls, seconds_of_a_query=seconds_of_a_query)
+
+
+# -- removing what was found ---------------------------------------------------------------------------------------
+
+
+async def _evict(bench: Bench) -> None:
+    """Locks the account and removes all that is ticked, as a responder does who changes nothing on the plan."""
+    await _press(bench, "Lock account…")
+    await _decide(bench, "Lock now")
+    await _press(bench, "Remove what they left…")
+    card = await bench.until_button("Remove what is ticked…", by=_ASKER, where="thread", timeout=_PATIENCE_SECONDS)
+    if not any(each.get("value") for each in card.inputs.values()):
+        return  # of a clean account nothing is ticked
+    nonce = await _round(bench)
+    await _press(bench, "Remove what is ticked…")
+    await _decide(bench, "Remove now")
+    await _investigated(bench, nonce)  # the round behind the eviction
+
+
+async def _press(bench: Bench, title: str) -> None:
+    await bench.until_button(title, by=_ASKER, where="thread", timeout=_PATIENCE_SECONDS)
+    await bench.click(title, by=_ASKER, where="thread")
+
+
+async def _decide(bench: Bench, title: str) -> None:
+    """The asker confirms, or a second person approves: whichever the rule asks for."""
+
+    async def waiting() -> tuple[str, str, str] | None:
+        for button, by, where in ((title, _ASKER, "thread"), ("Approve", _APPROVER, "personal")):
+            if any(button in shown.buttons for shown in bench.cards(by=by, where=where)[:2]):
+                return button, by, where
+        return None
+
+    button, by, where = await bench.until(waiting, _PATIENCE_SECONDS, f"a question that {title!r} or Approve answers")
+    await bench.click(button, by=by, where=where)
 
 
 # -- reading what the bot shows ------------------------------------------------------------------------------------
@@ -198,26 +299,49 @@ def _texts(value: object) -> Iterable[str]:
 
 
 def run(only: Sequence[str] | None) -> int:
-    """Plays the stories and prints recall and false alarms; 1 where either is not perfect, 2 for an unknown story."""
+    """Plays the stories and prints what was found, removed and suspected, and how long it took.
+
+    1 where something is missed, suspected or taken without reason, or where it took too long; 2 for an unknown story.
+    """
     unknown = sorted(set(only or ()) - set(STORIES))
     if unknown:
         sys.stderr.write(f"There is no story {unknown[0]}; there are {', '.join(STORIES)}.\n")
         return 2
     scores = [_played(STORIES[story_id]) for story_id in only or STORIES]
+    _say("", *summary(scores))
+    return 0 if all(score.whole and not score.slow for score in scores) else 1
+
+
+def summary(scores: Sequence[StoryScore]) -> list[str]:
+    """All stories together, in words."""
     expected, found = sum(score.expected for score in scores), sum(score.found for score in scores)
-    alarms = sum(len(score.false_alarms) for score in scores)
-    share = 100.0 if not expected else 100.0 * found / expected
-    _say("", f"Recall {share:.1f} % ({found} of {expected}), false alarms {alarms}.")
-    return 0 if found == expected and not alarms else 1
+    lasting, gone = sum(score.lasting for score in scores), sum(score.evicted for score in scores)
+    alarms, lost = sum(len(score.false_alarms) for score in scores), sum(len(score.harmed) for score in scores)
+    slowest = max(scores, key=lambda score: score.times_the_least)
+    longest = max(scores, key=lambda score: score.seconds)
+    return [
+        f"Recall of findings {_share(found, expected)}, of evictions {_share(gone, lasting)}.",
+        f"False alarms {alarms}, of the owner's own removed {lost}.",
+        f"Slowest: {slowest.times_the_least:.2f} times the least time of its calls ({slowest.story_id};"
+        f" at most {MOST_TIMES_THE_LEAST}).",
+        f"Longest: {longest.seconds:.1f} s ({longest.story_id}; under {MOST_SECONDS:.0f} s).",
+    ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100.0 * part / whole if whole else 100.0:.1f} % ({part} of {whole})"
 
 
 def _played(story: Story) -> StoryScore:
-    score = asyncio.run(play(story))
+    score = asyncio.run(play(story, realistic=True))
     _say(
-        f"{story.id:<22}{score.found:>3} of {score.expected:<3} found, {len(score.false_alarms)} false alarms,"
-        f" {score.seconds:5.1f} s",
+        f"{story.id:<22}{score.found:>3} of {score.expected:<3} found,"
+        f" {score.evicted:>2} of {score.lasting:<2} removed, {len(score.false_alarms)} false alarms,"
+        f" {score.seconds:5.1f} s, {score.times_the_least:.2f} times the least",
         *(f"    missed: {each}" for each in score.missed),
         *(f"    false alarm: {each}" for each in score.false_alarms),
+        *(f"    not removed: {each}" for each in score.stayed),
+        *(f"    wrongly removed: {each}" for each in score.harmed),
         *(f"    not evaluated: {each}" for each in score.blind),
     )
     return score

@@ -85,7 +85,7 @@ def _working_buttons(facts: Facts, *, can_undo: bool) -> Iterable[Button]:
     if kind == PlanKind.FAILED:
         yield Button("Check again", Verb.PREPARE_AGAIN.value, incident.id, incident.nonce, ButtonStyle.POSITIVE)
     undecided = undecided_removals(facts)
-    if undecided or (incident.investigation.get("done") and to_evict(incident)):
+    if (undecided and block is not None) or (incident.investigation.get("done") and to_evict(incident)):
         next_one = block is not None and undecided and not only_precautions(facts)
         style = ButtonStyle.POSITIVE if next_one else ButtonStyle.DEFAULT
         yield Button("Remove what they left…", Verb.EVICT_REVIEW.value, incident.id, incident.nonce, style)

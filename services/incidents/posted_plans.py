@@ -96,10 +96,23 @@ def asked_for(proposal: Mapping[str, Any], card_id: str, approval_id: str) -> Js
     return {**proposal, "cards": {**cards, card_id: {**cards[card_id], "asked": approval_id}}}
 
 
-def with_step(proposal: Mapping[str, Any], step_id: str, plan: Plan, order: Iterable[str]) -> Json:
+def with_step(
+    proposal: Mapping[str, Any], step_id: str, plan: Plan, order: Iterable[str], *, before_lock: bool = False
+) -> Json:
     """The proposal with what one step would remove, the steps in the playbook's order."""
     steps = {**proposal.get("steps", {}), step_id: plan.to_json()}
-    return {**proposal, "kind": _EVICT, "steps": {each: steps[each] for each in order if each in steps}}
+    early = [each for each in proposal.get("before_lock", ()) if each != step_id]
+    return {
+        **proposal,
+        "kind": _EVICT,
+        "steps": {each: steps[each] for each in order if each in steps},
+        "before_lock": [*early, step_id] if before_lock else early,
+    }
+
+
+def drawn(proposal: Mapping[str, Any]) -> frozenset[str]:
+    """The steps that have said what they would remove since the account is locked."""
+    return frozenset(proposal.get("steps", {})) - frozenset(proposal.get("before_lock", ()))
 
 
 def without_steps(proposal: Mapping[str, Any], step_ids: Iterable[str]) -> Json:

@@ -76,7 +76,11 @@ class Delegation:
 
 
 async def delegation_of(ctx: Context) -> Delegation:
-    """Reads all parts at once; one that cannot be read is named in `unread`. Raises where there is no mailbox."""
+    """All parts, read once in a round; what cannot be read is named in `unread`. Raises where there is no mailbox."""
+    return await ctx.shared.once("delegation", lambda: _delegation(ctx))
+
+
+async def _delegation(ctx: Context) -> Delegation:
     exchange = ctx.m365.exchange
     mailbox = await mailbox_of(ctx)
     unread: list[str] = []

@@ -81,7 +81,11 @@ class MailFlow:
 
 
 async def mail_flow_of(ctx: Context) -> MailFlow:
-    """Reads and judges all parts at once; one that cannot be read is named. Raises where none can be."""
+    """All parts, judged, as they are read once in a round; one that cannot be read is named. Raises where none can."""
+    return await ctx.shared.once("mail flow", lambda: _read(ctx))
+
+
+async def _read(ctx: Context) -> MailFlow:
     exchange = ctx.m365.exchange
     errors: dict[str, IRBotError] = {}
 

@@ -48,7 +48,11 @@ async def own_domains(ctx: Context) -> frozenset[str]:
 
 
 async def rules_of(ctx: Context) -> RulesOfMailbox:
-    """The rules of the subject's mailbox with all that judging them takes."""
+    """The rules of the subject's mailbox with all that judging them takes, read once in a round."""
+    return await ctx.shared.once("inbox rules", lambda: _rules(ctx))
+
+
+async def _rules(ctx: Context) -> RulesOfMailbox:
     mailbox = await mailbox_of(ctx)
     rules, listed, domains = await together(
         inbox_rules.list_rules(ctx.m365.exchange, mailbox),

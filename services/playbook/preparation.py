@@ -1,8 +1,7 @@
 """What an incident does by itself as soon as it is open: recognise, keep, investigate, propose. It only reads.
 
 Two jobs run side by side. The preparation is short and ends with the plan of the lock. The investigation takes as long
-as it takes; once the account is locked, each step that removes something is proposed as soon as its own checks have
-ended.
+as it takes; each step that removes something is proposed as soon as its own checks have ended.
 """
 
 from __future__ import annotations
@@ -45,6 +44,8 @@ FED_BY: Mapping[str, tuple[str, ...]] = {
     "remove-inbox-rules": ("check-inbox-rules",),
     "remove-mobile-partnerships": ("check-devices",),
 }
+# Its calls wait for one another the longest, so they go first where others wait for the same few places.
+_LONGEST = "check-delegates"
 _LOCKED = frozenset({State.ALREADY_SO, State.DONE})
 _LOOK_FOR_LOCK_SECONDS = 1.0
 
@@ -142,50 +143,58 @@ class Preparation:
             return
         subject, account = await recognise(self._m365, self._settings, incident.subject.object_id)
         ctx = self._planner.context(incident, subject, account)
-        checks = {step.id: asyncio.Event() for step in self._readers(Phase.SCOPE)}
-        over, locked = asyncio.Event(), asyncio.Event()
+        readers = sorted(self._readers(Phase.SCOPE), key=lambda step: step.id != _LONGEST)
+        checks = {step.id: asyncio.Event() for step in readers}
+        over, locked, settled = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
         async def check(step: Step) -> None:
             await self._planner.read(step, incident, nonce, ctx, self._settings.check_timeout_seconds)
             checks[step.id].set()
 
         async def all_checks() -> None:
-            await together(*(check(step) for step in self._readers(Phase.SCOPE)))
+            await together(*(check(step) for step in readers))
             over.set()
 
+        async def watch_for_lock() -> None:
+            while not (over.is_set() or locked.is_set()):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_FOR_LOCK_SECONDS):
+                        await over.wait()
+                if await _is_locked(ctx):
+                    locked.set()
+            settled.set()
+
         async def propose(step: Step) -> None:
-            """Before the lock nobody removes anything, and the intruder may still add to it."""
+            """Until the lock the intruder may add to it, so once the account is locked it is read and drawn up anew."""
             for each in FED_BY.get(step.id, ()):
                 if each in checks:
                     await checks[each].wait()
-            await locked.wait()
-            await self._offer(incident, step, ctx)
+            if not locked.is_set():
+                await self._offer(incident, step, ctx, before_lock=True)
+                await settled.wait()
+            if locked.is_set():
+                await self._offer(incident, step, behind_lock)
 
-        early = [step for step in self._evictions() if step.id not in incident.eviction.get("steps", {})]
-        await together(all_checks(), self._wait_for_lock(ctx, over, locked), *(propose(step) for step in early))
+        behind_lock = replace(ctx, shared=Shared())
+        if await _is_locked(ctx):
+            locked.set()
+            behind_lock = ctx
+        drawn = posted_plans.drawn(incident.eviction)
+        left = [step for step in self._evictions() if step.id not in drawn]
+        await together(all_checks(), watch_for_lock(), *(propose(step) for step in left))
         await self._end_round(incident, ctx)
 
-    async def _wait_for_lock(self, ctx: Context, over: asyncio.Event, locked: asyncio.Event) -> None:
-        """Sets `locked` once the account is locked, or when all that was to be looked at is over."""
-        while not over.is_set():
-            ended = await ctx.ended()
-            block = ended.get(BLOCK)
-            if (block is not None and block.state in _LOCKED) or (block is None and not ctx.account.account_enabled):
-                break
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_FOR_LOCK_SECONDS):
-                    await over.wait()
-        locked.set()
-
-    async def _offer(self, seen: Incident, step: Step, ctx: Context) -> None:
-        """Adds what one step would remove to the proposal of this round."""
+    async def _offer(self, seen: Incident, step: Step, ctx: Context, *, before_lock: bool = False) -> None:
+        """Puts what one step would remove into the proposal of this round."""
         plans = await self._planner.plans(ctx, [step])
         async with self._database.write() as connection:
             incident = await store.get(connection, seen.id, lock=True)
             if not _same_round(incident, seen) or incident.state is not IncidentState.OPEN:
                 return
             order = [each.id for each in self._evictions()]
-            proposal = posted_plans.with_step(incident.eviction, step.id, plans[step.id], order)
+            proposal = posted_plans.with_step(
+                incident.eviction, step.id, plans[step.id], order, before_lock=before_lock
+            )
             await store.update(connection, seen.id, eviction=proposal)
             if plans[step.id].changes:
                 await self._posts.redraw_incident(connection, seen.id)
@@ -196,6 +205,8 @@ class Preparation:
         What was removed meanwhile is looked at again, together with the checks that found it.
         """
         while True:
+            # What the checks of this round shared was read before.
+            ctx = replace(ctx, now=self._now(), shared=Shared())
             await self._look_at_what_is_gone(seen, ctx)
             async with self._database.write() as connection:
                 incident = await store.get(connection, seen.id, lock=True)
@@ -219,9 +230,7 @@ class Preparation:
         readers = [
             (step, cause) for step in self._readers(Phase.SCOPE) for check, cause in sorted(again) if check == step.id
         ]
-        # A context of its own: what the checks of this round shared was read before.
-        fresh = replace(ctx, now=self._now(), shared=Shared())
-        await together(*(self._planner.read(step, seen, cause, fresh, patience) for step, cause in readers))
+        await together(*(self._planner.read(step, seen, cause, ctx, patience) for step, cause in readers))
 
     async def _conclude(self, connection: AsyncConnection, incident: Incident) -> None:
         """The round is done, with its line in the timeline. Nothing is concluded about a closed incident."""
@@ -310,6 +319,12 @@ class Preparation:
                 outcome = Outcome(State.NOT_EVALUATED, our_fault(correlation_id))
                 await self._ledger.end(run, outcome, self._now())
         self._posts.changed.set()
+
+
+async def _is_locked(ctx: Context) -> bool:
+    """Whether sign-in is blocked, by us or before."""
+    block = (await ctx.ended()).get(BLOCK)
+    return not ctx.account.account_enabled if block is None else block.state in _LOCKED
 
 
 def looked_at_anew(incident: Incident, approval: Approval) -> dict[str, Any]:

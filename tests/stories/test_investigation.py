@@ -6,7 +6,6 @@ import pytest
 
 import app
 from benchmarks import recall
-from benchmarks.recall import StoryScore
 from services.microsoft365 import Microsoft365, Tokens
 from services.settings import Settings
 from simulator.stories import STORIES
@@ -35,21 +34,3 @@ async def test_a_clean_account_raises_nothing_above_a_note() -> None:
     score = await recall.play(STORIES["clean"], seconds_of_a_query=0)
     assert score.false_alarms == ()
     assert score.blind == ()
-
-
-def test_a_missed_deed_and_a_false_alarm_end_the_command_with_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def scored(missed: tuple[str, ...], alarms: tuple[str, ...]) -> int:
-        async def play(story: object) -> StoryScore:
-            return StoryScore("guest", 2, missed, alarms, (), 1.0)
-
-        monkeypatch.setattr(recall, "play", play)
-        return recall.run(["guest"])
-
-    assert scored((), ()) == 0
-    assert "Recall 100.0 % (2 of 2), false alarms 0." in capsys.readouterr().out
-    assert scored(("review-activity does not show “files”",), ()) == 1
-    assert "Recall 50.0 % (1 of 2)" in capsys.readouterr().out
-    assert scored((), ("review-sign-ins: Signed in from home",)) == 1
-    assert recall.run(["no-such-story"]) == 2

@@ -130,16 +130,33 @@ async def test_what_ends_after_the_round_begins_another_one(scene: Scene) -> Non
     assert ("investigate", f"{now.id}:{now.investigation['nonce']}") in scene.bench.durable.started
 
 
-async def test_before_the_lock_nothing_is_proposed_until_all_was_looked_at(database: Database) -> None:
+async def test_what_was_known_before_the_lock_is_drawn_up_anew_behind_it(database: Database) -> None:
     scene = await Scene.start(database, locked=False)
     async with scene.looking():
-        async with asyncio.timeout(20):
-            while (await scene.bench.states()).get("check-forwarding") is not State.DONE:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        assert not await scene.proposed()
-        await scene.bench.locked()
         await scene.until(lambda plans: FORWARDING in plans)
-    assert set(await scene.proposed()) == {FORWARDING, RULES}
+        scene.forwarding.open["late"] = True  # the intruder is quicker than the lock
+        await scene.bench.locked()
+        await scene.until(lambda plans: len(plans[FORWARDING].changes) == 2)
+    assert {step_id: len(plan.changes) for step_id, plan in (await scene.proposed()).items()} == {
+        FORWARDING: 2,
+        RULES: 1,
+    }
+
+
+async def test_a_kill_before_the_lock_draws_up_anew_what_was_known_by_then(database: Database) -> None:
+    scene = await Scene.start(database, locked=False)
+    incident = await scene.bench.incident()
+    round_ = asyncio.create_task(
+        scene.bench.preparation.investigate(f"{incident.id}:{incident.investigation['nonce']}")
+    )
+    await scene.until(lambda plans: FORWARDING in plans)
+    round_.cancel()
+    await asyncio.gather(round_, return_exceptions=True)
+    scene.forwarding.open["late"] = True
+    await scene.bench.locked()
+    async with scene.looking():
+        pass
+    assert len((await scene.proposed())[FORWARDING].changes) == 2
 
 
 async def test_without_a_lock_it_is_proposed_in_the_end(database: Database) -> None:

@@ -1,0 +1,55 @@
+"""What `make score` says, and when it fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import recall
+from benchmarks.recall import MOST_SECONDS, StoryScore
+from simulator.stories import Story
+
+GOOD = StoryScore("guest", 2, (), (), (), seconds=12.0, least=10.0, lasting=2)
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, score: StoryScore) -> int:
+    async def play(story: Story, *, realistic: bool) -> StoryScore:
+        assert realistic
+        return replace(score, story_id=story.id)
+
+    monkeypatch.setattr(recall, "play", play)
+    return recall.run(["guest"])
+
+
+def test_all_found_all_removed_and_in_time_ends_with_0(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(monkeypatch, GOOD) == 0
+    said = capsys.readouterr().out
+    assert "Recall of findings 100.0 % (2 of 2), of evictions 100.0 % (2 of 2)." in said
+    assert "False alarms 0, of the owner's own removed 0." in said
+    assert "Slowest: 1.20 times the least time of its calls (guest; at most 1.25)." in said
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        (replace(GOOD, missed=("review-activity does not show “files”",)), "Recall of findings 50.0 % (1 of 2)"),
+        (replace(GOOD, false_alarms=("review-sign-ins: Signed in from home",)), "False alarms 1"),
+        (replace(GOOD, stayed=("“rule” still works",)), "of evictions 50.0 % (1 of 2)"),
+        (replace(GOOD, harmed=("“phone” was the owner's own",)), "of the owner's own removed 1"),
+        (replace(GOOD, least=9.0), "1.33 times the least"),
+        (replace(GOOD, seconds=MOST_SECONDS, least=MOST_SECONDS), "Longest: 60.0 s"),
+    ],
+    ids=["missed", "alarm", "stayed", "harmed", "slow", "long"],
+)
+def test_each_limit_that_is_missed_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], score: StoryScore, words: str
+) -> None:
+    assert _run(monkeypatch, score) == 1
+    assert words in capsys.readouterr().out
+
+
+def test_an_unknown_story_ends_with_2() -> None:
+    assert recall.run(["no-such-story"]) == 2
