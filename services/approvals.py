@@ -5,7 +5,6 @@ A card's button only names an approval. All that it means is read here, and comp
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from services import brake
 from services.access import Access, Permission
 from services.channel import Actor, Conversation
 from services.database import Database, after_all, tables
+from services.database.ids import ordered_id
 from services.errors import BadInput, Conflict, Expired, NotAllowed, NotFound, Unavailable
 from services.incidents import posted_plans, store, timeline
 from services.incidents.model import Incident, IncidentState, Subject, actor_from_json
@@ -196,7 +196,7 @@ class Approvals:
         now: datetime,
     ) -> Approval:
         """The question as a row, a card for each who is asked, and a line of the timeline. Never commits."""
-        approval_id = str(uuid.uuid4())
+        approval_id = ordered_id()
         digest = digest_of(incident.subject.object_id, kind.value, chosen)
         mine = tables.approvals.c.incident_id == incident.id
         created_at = await after_all(connection, tables.approvals.c.created_at, mine, now)
@@ -395,7 +395,7 @@ async def newest_of(connection: AsyncConnection, incident_id: str) -> Approval |
     query = (
         sa.select(tables.approvals)
         .where(tables.approvals.c.incident_id == incident_id)
-        .order_by(tables.approvals.c.created_at.desc())
+        .order_by(tables.approvals.c.created_at.desc(), tables.approvals.c.id.desc())
         .limit(1)
     )
     row = (await connection.execute(query)).one_or_none()

@@ -114,6 +114,16 @@ async def test_asking_twice_gives_one_approval(desk: Desk) -> None:
     assert (await desk.events()).count("approval:asked") == 1
 
 
+async def test_what_was_asked_for_last_is_the_newest_within_one_tick_of_the_clock_too(desk: Desk) -> None:
+    for _ in range(6):
+        asked = await desk.ask()
+        async with desk.database.read() as connection:
+            newest = await approvals.newest_of(connection, desk.incident.id)
+        assert newest is not None
+        assert newest.id == asked.id
+        await desk.approvals.cancel(asked.id, asked.nonce, ALEX, CHANNEL)
+
+
 async def test_asking_uses_the_card_up(desk: Desk) -> None:
     first = await desk.ask()
     await desk.approvals.cancel(first.id, first.nonce, ALEX, CHANNEL)

@@ -194,7 +194,7 @@ async def _approvals_of(connection: AsyncConnection, incident_id: str) -> tuple[
     """In the order in which they were asked for."""
     table = tables.approvals.c
     ids = await connection.execute(
-        sa.select(table.id).where(table.incident_id == incident_id).order_by(table.created_at)
+        sa.select(table.id).where(table.incident_id == incident_id).order_by(table.created_at, table.id)
     )
     return tuple([await approvals.get(connection, approval_id) for approval_id in ids.scalars().all()])
 
