@@ -167,6 +167,7 @@ class Stage:
         with pytest.MonkeyPatch.context() as patch:
             for role, group in GROUPS.items():
                 patch.setenv(f"IRBOT_{role.name}_GROUPS", group)
+            patch.setenv("IRBOT_INCIDENT_CHANNEL", "19:incidents@thread.tacv2")
             stage = cls(await DialogDesk.start(database, steps=(*STEPS, lists)))
         stage._people()
         await stage._things()

@@ -6,17 +6,13 @@ and so does a line about one that does not exist.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from dialogs.commands import COMMANDS
 from dialogs.turns import VERBS
 from dialogs.verbs import Verb
 from services.access import EVERYBODY, POLICY, Role
 from services.channel import Actor, Conversation
-from services.database import Database
 from tests.access.stage import ADDRESSEE, ELSEWHERE, FOR_WHO_ONE_IS, OUTSIDE, STAFF, Stage
 from tests.counting import BadRequests
 from tests.services.fakes import CHANNEL, PERSONAL, actor
@@ -146,15 +142,6 @@ ADDRESSED = sorted(Verb(name) for name, promise in MAY_PRESS.items() if promise 
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """One for all tests: what is refused leaves it as it was."""
-    database = await Database.open(f"sqlite:///{tmp_path_factory.mktemp('stage') / 'irbot.sqlite'}")
-    async with Stage.open(database) as opened:
-        yield opened
-    await database.close()
 
 
 def test_every_command_and_every_button_is_promised_to_somebody() -> None:
