@@ -14,7 +14,7 @@ from cards.lesson import lesson_card
 from cards.partner import partners_card
 from cards.people import choice_card, nearest_card
 from cards.phase import phase_card
-from cards.plan import plan_card, shown_on
+from cards.plan import plan_card
 from cards.problems import notice_card, problem_card
 from cards.report import report_card
 from cards.reporting import found_card, report_form_card
@@ -52,7 +52,6 @@ __all__ = [
     "report_form_card",
     "setup_card",
     "setup_news_card",
-    "shown_on",
     "task_card",
     "tasks_card",
     "trigger_card",

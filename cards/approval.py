@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cards.elements import Card, Element, buttons, card, fitted, heading, section, small_print, spoken, text
+from cards.elements import Card, Element, buttons, card, expandable, fitted, heading, section, small_print, spoken, text
 from cards.parts import changes, decided, pending, person, separated, warnings
 from cards.states import approval_look
 from cards.views import ApprovalView
@@ -33,8 +33,10 @@ def _draw(view: ApprovalView, limit: int) -> Card:
         section(person(view.subject), spacing="medium"),
     ]
     body += warnings(view.warnings)
-    if view.changes:
-        body += [heading("This will change" if waiting else "What was asked for"), *changes(view.changes, limit)]
+    if view.changes and waiting:
+        body += [heading("This will change"), *changes(view.changes, limit)]
+    elif view.changes:
+        body += expandable(f"What was asked for ({len(view.changes)})", changes(view.changes, limit), "changes")
     if view.notice:
         body.append(text(view.notice, bold=True, spacing="medium"))
     body += buttons(view.buttons)

@@ -86,6 +86,7 @@ def _waiver(view: GateView) -> list[Element]:
         "id": view.line_input,
         "label": "An approver may waive",
         "style": "compact",
+        "wrap": True,
         "value": shut[0].key,
         "choices": [{"title": plain(line.title, limit=MAX_DETAIL), "value": line.key} for line in shut],
         "separator": True,

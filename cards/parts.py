@@ -52,24 +52,25 @@ def warnings(lines: Sequence[str]) -> list[Element]:
 
 
 def changes(lines: Sequence[ChangeLine], limit: int) -> list[Element]:
-    """Each exact change: what, from what to what, and whether it can be taken back."""
-    drawn = [
-        section(
-            [
-                text(
-                    *(strong(line.what, MAX_DETAIL), " ", line.before, " → ", line.after),
-                    spacing="none",
-                    limit=MAX_DETAIL,
-                ),
-                text(
-                    separated(line.step_title, line.undo), size="small", subtle=True, spacing="none", limit=MAX_DETAIL
-                ),
-            ],
-            spacing="small",
-        )
-        for line in lines
-    ]
-    return shortlist(drawn, limit)
+    """Each exact change: what, from what to what. What step it is of and whether it can be taken back stands once."""
+    kept = lines[:limit]
+    drawn: list[Element] = []
+    for index, line in enumerate(kept):
+        rows = [
+            text(
+                *(strong(line.what, MAX_DETAIL), " ", line.before, " → ", line.after), spacing="none", limit=MAX_DETAIL
+            )
+        ]
+        before, after = kept[index - 1 : index], kept[index + 1 : index + 2]
+        note = text(separated(line.step_title, line.undo), size="small", subtle=True, spacing="none", limit=MAX_DETAIL)
+        if not _same_step(line, before):
+            rows = [note, *rows] if _same_step(line, after) else [*rows, note]
+        drawn.append(section(rows, spacing="none" if _same_step(line, before) else "small"))
+    return shortlist(drawn, len(drawn), len(lines) - len(kept))
+
+
+def _same_step(line: ChangeLine, others: Sequence[ChangeLine]) -> bool:
+    return any((line.step_title, line.undo) == (other.step_title, other.undo) for other in others)
 
 
 def pending(box: ApprovalBox, *, size: str = "medium") -> list[Element]:

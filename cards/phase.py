@@ -11,6 +11,7 @@ from cards.elements import (
     badge,
     buttons,
     card,
+    expandable,
     fitted,
     section,
     shortened,
@@ -48,6 +49,9 @@ def _draw(view: PhaseView, limit: int) -> Card:
     if view.notice:
         body.append(section([text(view.notice, bold=True)], tone=Tone.NEUTRAL, spacing="medium"))
     body += shortlist([_line(line) for line in view.lines], limit)
+    if view.folded:
+        one_by_one = shortlist([_line(line) for line in view.folded], limit)
+        body += expandable(f"One by one ({len(view.folded)})", one_by_one, "folded")
     if view.closed:
         body.append(text("The incident is closed.", bold=True, spacing="medium"))
     return card(body, says=spoken(f"{view.title}. {view.incident_number}. {count}."), wide=True)

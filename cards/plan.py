@@ -15,6 +15,7 @@ from cards.elements import (
     heading,
     plain,
     section,
+    shortlist,
     small_print,
     spoken,
     text,
@@ -57,7 +58,7 @@ def _group(group: PlanGroup, limit: int) -> list[Element]:
     rows: list[Element] = [heading(group.title, separator=True)]
     if group.settled:
         rows.append(text(group.settled, subtle=True, spacing="none"))
-    rows += _left_out(group.items)
+    rows += shortlist(list(_left_out(group.items)), limit)
     if group.items:
         shown = group.items[:limit]
         ticked = [item.value for item in shown if not item.left_out]
@@ -65,7 +66,7 @@ def _group(group: PlanGroup, limit: int) -> list[Element]:
             {
                 "type": "Input.ChoiceSet",
                 "id": group.input_id,
-                "label": "Untick what should stay" if ticked else "Tick what should go",
+                "label": "Untick what should stay as it is" if ticked else "Tick what should change",
                 "style": "expanded",
                 "isMultiSelect": True,
                 "wrap": True,

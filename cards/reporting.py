@@ -41,6 +41,7 @@ def report_form_card(view: ReportFormView) -> Card:
             "id": view.kind_input,
             "label": "What you think",
             "style": "expanded",
+            "wrap": True,
             "value": _KINDS[0][0],
             "isRequired": True,
             "errorMessage": "Choose one.",

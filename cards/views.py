@@ -400,6 +400,7 @@ class PhaseView:
     purpose: str  # one sentence: what this phase is for
     subject: PersonLine
     lines: tuple[PhaseLine, ...]
+    folded: tuple[PhaseLine, ...] = ()  # what one of the lines does along with it
     closed: bool = False
     notice: str | None = None
 

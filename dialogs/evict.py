@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from cards import notice_card, plan_card, shown_on
+from cards import notice_card, plan_card
+from cards.plan import shown_on
 from cards.views import Button, ButtonStyle, NoticeView, PlanCardView, PlanGroup, PlanItem
 from dialogs.facts import PRECAUTIONS, facts_of, not_ticked, removals_of, undecided_removals
 from dialogs.lock import headline

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -289,6 +289,7 @@ async def view_of(
         mails = await notices.mails_of(connection, parts.mailing, incident_id)
         bank = await recall.task_of(connection, incident_id)
         call = await tasks.by_key(connection, _call_key(incident_id))
+        told = await timeline.read(connection, incident_id)
     may = viewer.permissions if viewer else frozenset(Permission)
     active = incident.state is IncidentState.OPEN and GUIDED.may_run in may and call is not None
     newest = _newest(every)
@@ -298,7 +299,7 @@ async def view_of(
     return PartnersView(
         incident_number=incident.label,
         subject=person_of_subject(incident.subject),
-        lines=tuple(_line(each, mails.get(each.id)) for each in newest),
+        lines=(*(_line(each, mails.get(each.id)) for each in newest), *_somebody_else(told)),
         how_to="" if newest else _HOW_TO,
         recall=None if bank is None else _recall_box(parts, bank),
         preview_subject=first.subject if first else "",
@@ -318,6 +319,14 @@ async def view_of(
         closed=incident.state is not IncidentState.OPEN,
         notice=notice,
     )
+
+
+def _somebody_else(told: Sequence[timeline.Entry]) -> Iterable[PartnerLine]:
+    """Who answered and stands in no list of ours."""
+    for entry in told:
+        if entry.event == AuditTag.PARTNER_ANSWERED and entry.data.get("contact") == _SOMEBODY_ELSE:
+            state = f"Answered: {entry.data.get('name', '')}"
+            yield PartnerLine("Somebody else", "", state, Tone.GOOD, at=entry.at)
 
 
 def _newest(every: Sequence[Notice]) -> list[Notice]:

@@ -38,6 +38,7 @@ from services.playbook.ledger import runs_of
 from services.playbook.on_demand import PlanState, StepPlan, post_key, step_plan
 from services.playbook.step import Entry, Guided, HumanTask, Plan, Risk, State, Step
 from services.posts import PostKind
+from services.recovery.gates import GIVING_BACK
 
 _PURPOSES: Mapping[Phase, str] = {
     Phase.INFORM: "Tell those who must know, and warn everybody who got mail from the intruder.",
@@ -115,15 +116,17 @@ async def view_of(
     may = viewer.permissions if viewer else frozenset(Permission)
     is_open = incident.state is IncidentState.OPEN
     lines: list[PhaseLine] = []
+    folded: list[PhaseLine] = []
     offered = {each.entry.id: _button(incident, each, may) if is_open else None for each in progress.of(phase)}
     first = _first(phase, [each for each in progress.of(phase) if offered[each.entry.id] and each.state == OPEN])
-    for standing in progress.of(phase):
+    for standing in sorted(progress.of(phase), key=lambda each: each.entry.id not in HEART.get(phase, ())):
         button = offered[standing.entry.id]
         if button is not None and standing is first:
             button = Button(button.title, button.verb, button.id, button.nonce, ButtonStyle.POSITIVE)
         steering = _steering(incident, standing, halts.get(standing.entry.id), may) if is_open else ()
         state = shown_state(standing.entry.id, standing.state)
-        lines.append(
+        alone = standing.entry.id in GIVING_BACK and standing.state == OPEN
+        (folded if alone else lines).append(
             PhaseLine(
                 title=standing.entry.title,
                 state=state,
@@ -140,6 +143,7 @@ async def view_of(
         purpose=_PURPOSES[phase],
         subject=person_of_subject(incident.subject),
         lines=tuple(lines),
+        folded=tuple(folded),
         closed=not is_open,
         notice=notice,
     )

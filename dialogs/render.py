@@ -29,6 +29,7 @@ from services.microsoft365.accounts import Account
 from services.plain_words import explain
 from services.playbook.ledger import Found, RunKind
 from services.playbook.step import NoUndo, Plan, Rule, Severity, State, Step
+from services.recovery.gates import UNLOCK
 
 TONES: Mapping[State, Tone] = {
     State.ACCEPTED: Tone.WARNING,
@@ -277,6 +278,8 @@ def _title(facts: Facts, approval: Approval) -> str:
     name = facts.incident.subject.name
     if approval.kind is not PlanKind.STEPS:
         return f"{_TITLES[approval.kind]} {name}"
+    if UNLOCK in approval.plans:
+        return f"Give the account of {name} back"
     titles = {each.entry.id: each.entry.title for each in facts.progress.standings}
     return f"{', '.join(titles.get(step_id, step_id) for step_id in approval.plans)}: {name}"
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from markdown_it import MarkdownIt
 
+from tools.gallery.samples import Sample
+
 Found = tuple[str, Any]
 
 SHOWN = {"text", "title", "value", "label", "errorMessage"}
+
+
+@cache
+def drawn(sample: Sample) -> dict[str, Any]:
+    """The card of a sample, drawn once for all tests: to be looked at, not to be changed."""
+    return sample.draw()
 
 
 def walk(node: Any, path: str = "") -> Iterator[Found]:

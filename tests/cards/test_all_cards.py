@@ -14,7 +14,7 @@ from jsonschema import Draft6Validator
 
 import cards
 from cards.elements import MAX_UTF8_BYTES, MAX_UTF16_BYTES
-from tests.cards.checks import elements, markup, shown, walk
+from tests.cards.checks import drawn, elements, markup, shown, walk
 from tests.cards.snapshots import FOLDER, path_of, written
 from tests.machine import go_without
 from tools.gallery.cast import HOSTILE
@@ -54,21 +54,21 @@ def test_no_card_function_is_left_out_of_the_package() -> None:
 
 @every_card
 def test_a_card_is_plain_json(sample: Sample) -> None:
-    card = sample.draw()
+    card = drawn(sample)
     assert {type(node) for _, node in walk(card)} <= PLAIN_TYPES
     assert json.loads(json.dumps(card)) == card
 
 
 @every_card
 def test_a_card_fits_into_a_message(sample: Sample) -> None:
-    drawn = json.dumps(sample.draw(), ensure_ascii=False, separators=(",", ":"))
-    assert len(drawn.encode()) <= MAX_UTF8_BYTES
-    assert len(drawn.encode("utf-16-le")) <= MAX_UTF16_BYTES
+    text = json.dumps(drawn(sample), ensure_ascii=False, separators=(",", ":"))
+    assert len(text.encode()) <= MAX_UTF8_BYTES
+    assert len(text.encode("utf-16-le")) <= MAX_UTF16_BYTES
 
 
 @every_card
 def test_a_card_keeps_to_the_official_schema(sample: Sample) -> None:
-    assert _schema_errors(sample.draw()) == []
+    assert _schema_errors(drawn(sample)) == []
 
 
 def test_the_schema_check_can_fail() -> None:
@@ -78,21 +78,21 @@ def test_the_schema_check_can_fail() -> None:
 
 
 def test_the_parser_of_microsoft_has_no_complaint() -> None:
-    drawn = {sample.name: sample.draw() for sample in SAMPLES}
+    every = {sample.name: drawn(sample) for sample in SAMPLES}
     bad = SAMPLES[0].draw()
     bad["body"].append({"type": "TextBlok", "text": "x"})
     try:
-        found = validate({**drawn, "bad": bad})
+        found = validate({**every, "bad": bad})
     except CannotDrawError as missing:
         go_without(str(missing))
     assert found.pop("bad")
     assert {name: complaints for name, complaints in found.items() if complaints} == {}
-    assert set(found) == set(drawn)
+    assert set(found) == set(every)
 
 
 @every_card
 def test_the_root_says_what_old_clients_and_screen_readers_need(sample: Sample) -> None:
-    card = sample.draw()
+    card = drawn(sample)
     assert card["type"] == "AdaptiveCard"
     assert card["version"] == "1.5"
     assert card["fallbackText"].strip()
@@ -101,7 +101,7 @@ def test_the_root_says_what_old_clients_and_screen_readers_need(sample: Sample) 
 
 @every_card
 def test_every_button_carries_a_version_an_id_and_a_nonce_only(sample: Sample) -> None:
-    for button in elements(sample.draw(), "Action.Execute"):
+    for button in elements(drawn(sample), "Action.Execute"):
         assert set(button) <= {"type", "title", "verb", "data", "style"}
         assert set(button["data"]) == {"v", "id", "nonce"}
         assert button["data"]["v"] == 1
@@ -113,7 +113,7 @@ def test_only_known_kinds_of_elements_and_actions_are_used(sample: Sample) -> No
     kinds = {
         # Teams' windows know no Action.Execute: there a form is submitted.
         "Action.Execute" if (sample.card, node["type"]) == ("report_form_card", "Action.Submit") else node["type"]
-        for _, node in walk(sample.draw())
+        for _, node in walk(drawn(sample))
         if isinstance(node, dict) and isinstance(node.get("type"), str)
     }
     assert kinds <= {
@@ -134,7 +134,7 @@ def test_only_known_kinds_of_elements_and_actions_are_used(sample: Sample) -> No
 
 @every_card
 def test_ids_are_unique_and_every_toggle_has_its_targets(sample: Sample) -> None:
-    card = sample.draw()
+    card = drawn(sample)
     ids = Counter(
         node["id"] for _, node in walk(card["body"]) if isinstance(node, dict) and "type" in node and "id" in node
     )
@@ -145,25 +145,25 @@ def test_ids_are_unique_and_every_toggle_has_its_targets(sample: Sample) -> None
 
 @every_card
 def test_text_wraps(sample: Sample) -> None:
-    assert all(block["wrap"] is True for block in elements(sample.draw(), "TextBlock"))
+    assert all(block["wrap"] is True for block in elements(drawn(sample), "TextBlock"))
 
 
 @every_card
 def test_no_text_holds_markup_beyond_our_own_bold(sample: Sample) -> None:
-    for text in shown(sample.draw()):
+    for text in shown(drawn(sample)):
         assert set(markup(text)) <= {"strong_open", "strong_close"}, text
 
 
 @every_card
 def test_no_hostile_text_comes_through_as_it_was(sample: Sample) -> None:
-    seen = "\n".join(shown(sample.draw()))
+    seen = "\n".join(shown(drawn(sample)))
     assert not [value for value in HOSTILE if value in seen]
     assert not set(seen) & set("\u202e\u200b\u2060\x00")
 
 
 @every_card
 def test_the_most_visible_button_comes_first_and_styles_are_known(sample: Sample) -> None:
-    for row in elements(sample.draw(), "ActionSet"):
+    for row in elements(drawn(sample), "ActionSet"):
         styled = ["style" in button for button in row["actions"]]
         assert styled == sorted(styled, reverse=True)
         assert len(row["actions"]) <= 6
@@ -173,7 +173,7 @@ def test_the_most_visible_button_comes_first_and_styles_are_known(sample: Sample
 @every_card
 def test_a_card_looks_as_it_did(sample: Sample) -> None:
     """Where the change is meant: python -m tests.cards.snapshots, then look at the gallery."""
-    assert written(sample.draw()) == path_of(sample.name).read_text(encoding="utf-8")
+    assert written(drawn(sample)) == path_of(sample.name).read_text(encoding="utf-8")
 
 
 def test_no_stored_card_is_left_behind() -> None:

@@ -255,7 +255,7 @@ async def test_a_restarted_bot_answers_at_the_same_place(talk: Talk) -> None:
 async def test_a_bot_in_a_process_of_its_own_can_be_killed_and_comes_back() -> None:
     async with Bench.start(own_process=True) as bench:
         await bench.say("help", by="alex", where="personal")
-        await bench.until_card("compromise", by="alex", where="personal")
+        await bench.until_card("What you may do", by="alex", where="personal")
         first = bench.bot.pid
 
         await bench.bot.kill()

@@ -58,4 +58,4 @@ async def test_the_whole_story_ends_with_both_accounts_locked() -> None:
 
 async def test_the_bench_starts_the_real_bot(bench: Bench) -> None:
     await bench.say("help", by="alex", where="personal")
-    assert await bench.until_card("compromise", by="alex", where="personal")
+    assert await bench.until_card("What you may do", by="alex", where="personal")

@@ -20,7 +20,7 @@ from tools.gallery.teams import THEMES
 
 ROOT = Path(__file__).resolve().parents[2]
 # A phone, a chat, a wide channel.
-WIDTHS = (300, 460, 700)
+WIDTHS = (320, 460, 700)
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:

@@ -47,6 +47,9 @@ _RECOVER = (
 PHASES = {
     "smallest": PhaseView("IR-0007", "Strengthen", "Make the next break-in harder.", BARE, ()),
     "recover": PhaseView("IR-0007", "Recover", "Give the account back safely, and watch it.", MEGAN, _RECOVER),
+    "folded": PhaseView(
+        "IR-0007", "Recover", "Give the account back safely, and watch it.", MEGAN, _RECOVER[:1], folded=_RECOVER[1:]
+    ),
     "strengthen": PhaseView(
         "IR-0007",
         "Strengthen",

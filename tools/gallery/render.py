@@ -72,6 +72,39 @@ _DRAW = """({ card, host, expand }) => {
 }"""
 
 
+# What a person could not read: text that leaves its frame, and text too like what is behind it (the ratio of WCAG 2).
+# A lone symbol stands beside its word and counts as a picture, for which less contrast is enough.
+_LOOK = """() => {
+  const place = document.getElementById('card'), frame = place.getBoundingClientRect(), found = [];
+  const channel = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const rgba = (css) => { const v = css.match(/[\\d.]+/g).map(Number); return v.length < 4 ? [...v, 1] : v; };
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = rgba(getComputedStyle(at).backgroundColor);
+      if (colour[3] > 0) return colour;
+    }
+    return [255, 255, 255, 1];
+  };
+  const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode, words = node.textContent.trim(), style = getComputedStyle(node.parentElement);
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const box = range.getBoundingClientRect();
+    if (!words || !box.width || style.visibility === 'hidden') continue;
+    const button = node.parentElement.closest('.ac-pushButton');
+    if (button && button.scrollWidth > button.clientWidth + 1) found.push(`cut button: ${words.slice(0, 40)}`);
+    const outside = box.right > frame.right + 1 || box.left < frame.left - 1;
+    if (outside && !button) found.push(`leaves the frame: ${words.slice(0, 40)}`);
+    const [a, b] = [light(rgba(style.color)), light(behind(node.parentElement))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05), least = [...words].length <= 2 ? 3 : 4.5;
+    if (ratio < least) found.push(`hard to read (${ratio.toFixed(1)}): ${words.slice(0, 40)}`);
+  }
+  return found;
+}"""
+
+
 class CannotDrawError(Exception):
     """Something that drawing needs is not on this machine; the text says what, and how to get it."""
 
@@ -180,8 +213,11 @@ def _dress(page: Page, theme: Theme, width: int) -> None:
         page.add_script_tag(path=MODULES / script)
 
 
-def draw(shots: list[Shot]) -> dict[Path, list[str]]:
-    """Takes the pictures and returns what the renderer complained about, for those that had complaints."""
+def draw(shots: list[Shot], *, pictures: bool = True) -> dict[Path, list[str]]:
+    """Draws the cards and returns what the renderer complained about and what nobody could read, for those that had it.
+
+    Without `pictures` nothing is written: the cards are only looked at.
+    """
     find_browser()
     install_packages()
     complaints: dict[Path, list[str]] = {}
@@ -193,8 +229,11 @@ def draw(shots: list[Shot]) -> dict[Path, list[str]]:
                 _dress(page, theme, shot.width)
                 dressed = (shot.theme, shot.width)
             said = page.evaluate(_DRAW, {"card": shot.card, "host": host_config(theme), "expand": shot.expanded})
+            said += page.evaluate(_LOOK)
             if said:
                 complaints[shot.target] = list(said)
+            if not pictures:
+                continue
             shot.target.parent.mkdir(parents=True, exist_ok=True)
             page.locator("#card").screenshot(path=shot.target)
     return complaints

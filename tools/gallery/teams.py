@@ -136,9 +136,11 @@ def stylesheet(theme: Theme) -> str:
       body {{ margin: 0; background: {theme.canvas}; color: {theme.text}; font: 14px/20px {FONT}; }}
       #card {{ display: inline-block; margin: 8px; background: {theme.card}; border: 1px solid {theme.line};
                border-radius: 6px; overflow: hidden; box-sizing: border-box; }}
-      .ac-textBlock {{ line-height: 1.42 !important; overflow-wrap: anywhere; }}
+      .ac-textBlock {{ line-height: 1.42 !important; }}
+      .ac-textBlock, .ac-richTextBlock, label {{ overflow-wrap: anywhere; min-width: 0; }}
       .ac-pushButton {{ font: 600 14px/20px {FONT}; padding: 5px 12px; border-radius: 4px; min-height: 32px;
                border: 1px solid {theme.line}; background: {theme.control}; color: {theme.text}; }}
+      .ac-pushButton {{ max-width: 100%; overflow: hidden; text-overflow: ellipsis; }}
       .ac-actionSet {{ flex-wrap: wrap; row-gap: 8px; }}
       .ac-pushButton.style-positive {{ background: {theme.brand}; border-color: {theme.brand}; color: #fff; }}
       .ac-pushButton.style-destructive {{ background: {theme.danger}; border-color: {theme.danger}; color: #fff; }}
