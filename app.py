@@ -118,9 +118,7 @@ class Application:
             at_the_end.callback(lock.close)
         database = await Database.open(self.settings.sql_url)
         at_the_end.push_async_callback(database.close)
-        vault = await asyncio.to_thread(Vault.open, self.settings)
-        database.seal(vault)
-        await close_what_is_open(database)
+        vault = await _sealed(database, self.settings)
         organisation = await Organisation.open(database, self.settings)
         settings = organisation.settings  # from here on, what administrators add counts
         at_the_end.push_async_callback(self.tokens.close)
@@ -376,6 +374,14 @@ def _tick_triggers(clockwork: Clockwork, parts: Parts) -> None:
     clockwork.every(pause, "triggers", parts.triggers.round)
     clockwork.every(_GUARD_SECONDS, "guard", parts.guard.round)
     clockwork.every(pause, "rules", lambda: trigger.follow_rules(parts))
+
+
+async def _sealed(database: Database, settings: Settings) -> Vault:
+    """The vault, once nothing stands open in the database that it should close."""
+    vault = await asyncio.to_thread(Vault.open, settings)
+    database.seal(vault)
+    await close_what_is_open(database)
+    return vault
 
 
 async def _only_one(settings: Settings) -> sqlite3.Connection | None:

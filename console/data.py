@@ -1,4 +1,4 @@
-"""`data`: a copy of the data, putting one back, a new key, and evidence under it."""
+"""`data`: a copy of the data, putting one back, a new key, and everything encrypted under it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _restore(settings: Settings, chosen: argparse.Namespace) -> int:
 
 def _rotate(settings: Settings, _chosen: argparse.Namespace) -> int:
     renewed = asyncio.run(rotate(settings))
-    say(f"{renewed} pieces of evidence are under the newest key. The older keys are needed for copies of before alone.")
+    say(f"{renewed} rows are under the newest key. The older keys are needed for copies of before alone.")
     return 0
 
 
@@ -66,4 +66,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     back = actions.add_parser("restore", help="put a copy back; the bot must not run")
     back.add_argument("file", type=Path, metavar="FILE")
     actions.add_parser("new-key", help="print a new key for IRBOT_DATA_KEYS")
-    actions.add_parser("rotate-keys", help="encrypt all evidence under the newest key of IRBOT_DATA_KEYS")
+    actions.add_parser("rotate-keys", help="encrypt everything anew under the newest key of IRBOT_DATA_KEYS")

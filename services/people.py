@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from services.channel import Actor, Conversation, ConversationKind
 from services.database import Database, insert_once, tables
+from services.database.sealed import mark, marks
 from services.incidents.model import conversation_from_json
 
 
@@ -44,6 +45,7 @@ class People:
         if personal is not None:
             values["personal"] = personal
         async with self._database.write() as connection:
+            values["teams_mark"] = mark(connection, actor.teams_id)
             if not await insert_once(connection, tables.people, object_id=actor.object_id, **values):
                 known = tables.people.c.object_id == actor.object_id
                 await connection.execute(sa.update(tables.people).where(known).values(**values))
@@ -74,7 +76,10 @@ class People:
     async def by_teams_id(self, teams_id: str) -> Person | None:
         """The person with this Teams id, if ever met."""
         async with self._database.read() as connection:
-            query = sa.select(tables.people).where(tables.people.c.teams_id == teams_id).limit(1)
+            columns = tables.people.c
+            plain = sa.type_coerce(columns.teams_id, sa.String) == teams_id  # of a row that is not closed yet
+            marked = columns.teams_mark.in_(marks(connection, teams_id))
+            query = sa.select(tables.people).where(sa.or_(marked, plain)).limit(1)
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _person(row)
 

@@ -1,4 +1,4 @@
-"""A copy of the data while the bot runs, putting one back, and evidence under a new key.
+"""A copy of the data while the bot runs, putting one back, and everything encrypted under a new key.
 
 The durable engine's file needs no copy: it holds nothing that our own tables do not know. The key is never part of a
 copy; without it the evidence in it cannot be read.
@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.database import Database, migrate, newest_revision, tables
+from services.database.sealed import PREFIX
+from services.database.sealing import close_anew
 from services.durable import ENGINE_FILE, LOCK_FILE, take_lock
 from services.errors import BadInput, Conflict
 from services.settings import Settings
@@ -74,7 +76,9 @@ def restore(settings: Settings, copy: Path, now: datetime) -> Path | None:
 
 
 async def rotate(settings: Settings) -> int:
-    """Encrypts all evidence anew under the newest key; gives how many pieces. The bot may run; safe to run again.
+    """Encrypts everything anew under the newest key: evidence, and where people are reached. Gives how many pieces.
+
+    The bot may run; safe to run again.
 
     Raises BadInput ("one-data-key": there is no older one to leave) and Conflict (a piece is under a key that is not
     there; the others are done).
@@ -101,11 +105,16 @@ async def rotate(settings: Settings) -> int:
             if not rows:
                 break
             last = rows[-1].id
+        database.seal(vault)
+        closed = await close_anew(database)
+    except Conflict as error:  # of what is closed; the evidence is done
+        lost += int(str(error.data.get("lost") or 0))
+        closed = int(str(error.data.get("renewed") or 0))
     finally:
         await database.close()
     if lost:
-        raise Conflict(reason="wrong-data-key", lost=lost, renewed=renewed)
-    return renewed
+        raise Conflict(reason="wrong-data-key", lost=lost, renewed=renewed + closed)
+    return renewed + closed
 
 
 async def _next(connection: AsyncConnection, after: str) -> list[sa.Row[tuple[str, bytes]]]:
@@ -148,14 +157,20 @@ def _insist_on_whole(connection: sqlite3.Connection) -> None:
 
 
 def _insist_on_our_key(settings: Settings, file: Path) -> None:
-    """The newest piece of evidence must open: else everything of it would be lost without a word."""
+    """What was kept last must open: else everything of it would be lost without a word."""
     with closing(sqlite3.connect(file)) as connection:
-        row = connection.execute("SELECT body FROM evidence ORDER BY at DESC LIMIT 1").fetchone()
-    if row is not None:
-        vault = Vault.existing(settings)
-        if vault is None:
-            raise Conflict(reason="wrong-data-key")
-        vault.unpack(row[0])
+        body = connection.execute("SELECT body FROM evidence ORDER BY at DESC LIMIT 1").fetchone()
+        met = connection.execute("SELECT service_url FROM people ORDER BY last_seen DESC LIMIT 1").fetchone()
+    closed = met is not None and str(met[0]).startswith(PREFIX)
+    if body is None and not closed:
+        return
+    vault = Vault.existing(settings)
+    if vault is None:
+        raise Conflict(reason="wrong-data-key")
+    if body is not None:
+        vault.unpack(body[0])
+    if closed:
+        vault.open_text(str(met[0]).removeprefix(PREFIX))
 
 
 def _move_away(target: Path, now: datetime) -> Path | None:

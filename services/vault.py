@@ -1,4 +1,4 @@
-"""Encryption at rest: what IRBot keeps of people's mailboxes and sign-ins is unreadable without its key.
+"""Encryption at rest: evidence, and where people are reached in Teams, are unreadable without the key.
 
 The key comes from `IRBOT_DATA_KEYS` (newest first: a key can be changed, and older data still be read), or from a file
 beside the database that is made at the first start and that only our own user may read.
@@ -7,6 +7,8 @@ beside the database that is made at the first start and that only our own user m
 from __future__ import annotations
 
 import gzip
+import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from services.errors import Conflict
 from services.settings import Settings
 
 _KEY_FILE = "data.key"
+_FOR_MARKS = b"irbot marks 1:"
 
 
 class Vault:
@@ -26,6 +29,8 @@ class Vault:
         if not keys:
             raise ValueError("IRBot never keeps evidence without a key")
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        # Marks have keys of their own, so that neither use of a key tells anything about the other.
+        self._mark_keys = [hashlib.sha256(_FOR_MARKS + key.encode("ascii")).digest() for key in keys]
 
     @classmethod
     def open(cls, settings: Settings) -> Vault:
@@ -51,6 +56,21 @@ class Vault:
             return gzip.decompress(self._fernet.decrypt(packed))
         except InvalidToken as error:
             raise Conflict(reason="wrong-data-key") from error
+
+    def close_text(self, text: str) -> str:
+        """Encrypts a short text under the newest key."""
+        return self._fernet.encrypt(text.encode()).decode("ascii")
+
+    def open_text(self, closed: str) -> str:
+        """Gives back what was closed. Raises Conflict when no key fits or a byte was changed."""
+        try:
+            return self._fernet.decrypt(closed).decode()
+        except InvalidToken as error:
+            raise Conflict(reason="wrong-data-key") from error
+
+    def marks(self, text: str) -> tuple[str, ...]:
+        """What stands for a text in a look-up, by each key, newest first. Tells nothing without the key."""
+        return tuple(hmac.new(key, text.encode(), hashlib.sha256).hexdigest() for key in self._mark_keys)
 
     def renew(self, packed: bytes) -> bytes:
         """The same content under the newest key."""

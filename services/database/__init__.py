@@ -116,7 +116,8 @@ class Database:
         sealed.seal(self._engine.dialect, seal)
 
     async def close(self) -> None:
-        """Gives all connections back."""
+        """Gives all connections back, and forgets the key."""
+        sealed.seal(self._engine.dialect, None)
         await self._engine.dispose()
 
     @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.database.sealed import SealedJson, SealedText
 from services.database.tables import UtcTime, metadata
 
 blasts = sa.Table(
@@ -22,7 +23,7 @@ blasts = sa.Table(
     sa.Column("people", sa.Integer, nullable=False),
     sa.Column("audience_digest", sa.String(64), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("conversation", sa.JSON),
+    sa.Column("conversation", SealedJson),
     sa.Column("requester", sa.JSON, nullable=False),
     sa.Column("requester_id", sa.String(36), nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
@@ -59,8 +60,8 @@ blast_recipients = sa.Table(
     sa.Column("token", sa.String(36)),  # of the run that claimed it
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("reason", sa.String(64)),
-    sa.Column("conversation_id", sa.Text),
-    sa.Column("service_url", sa.Text),
+    sa.Column("conversation_id", SealedText),
+    sa.Column("service_url", SealedText),
     sa.Column("activity_id", sa.String(255)),
     sa.Column("sent_at", UtcTime),
     sa.Column("read_at", UtcTime),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.database.sealed import SealedJson
 from services.database.tables import UtcTime, metadata
 
 report_offers = sa.Table(
@@ -14,7 +15,7 @@ report_offers = sa.Table(
     sa.Column("blast_id", sa.String(36), sa.ForeignKey("blasts.id")),  # a table of recipients has this one instead
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("person", sa.JSON, nullable=False),
-    sa.Column("conversation", sa.JSON, nullable=False),
+    sa.Column("conversation", SealedJson, nullable=False),
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),

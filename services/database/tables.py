@@ -10,6 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.database.sealed import SealedJson, SealedText
+
 metadata = sa.MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -51,12 +53,14 @@ incidents = sa.Table(
     sa.Column("phase", sa.String(16), nullable=False),
     sa.Column("opened_by", sa.JSON, nullable=False),
     sa.Column("opened_at", UtcTime, nullable=False),
-    sa.Column("conversation", sa.JSON, nullable=False),
+    sa.Column("conversation", SealedJson, nullable=False),
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("plan", sa.JSON, nullable=False),
     sa.Column("investigation", sa.JSON, nullable=False),
     sa.Column("eviction", sa.JSON, nullable=False),
+    sa.Column("place_mark", sa.String(64)),  # stands for the id of the conversation
+    sa.Index("ix_incidents_place_mark", "place_mark"),
     sa.Index(
         "uq_incidents_open_subject",
         "subject_id",
@@ -172,7 +176,7 @@ requests = sa.Table(
     "requests",
     metadata,
     sa.Column("key", sa.String(255), primary_key=True),
-    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("body", SealedJson, nullable=False),
     sa.Column("actor_id", sa.String(36), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("answer", sa.JSON),
@@ -189,8 +193,8 @@ posts = sa.Table(
     sa.Column("subject_key", sa.String(255), nullable=False, unique=True),
     sa.Column("incident_id", sa.String(36), sa.ForeignKey("incidents.id")),
     sa.Column("approval_id", sa.String(36), sa.ForeignKey("approvals.id")),
-    sa.Column("person", sa.JSON),
-    sa.Column("conversation", sa.JSON),
+    sa.Column("person", SealedJson),
+    sa.Column("conversation", SealedJson),
     sa.Column("card", sa.JSON),
     sa.Column("summary", sa.Text, nullable=False),
     sa.Column("activity_id", sa.String(255)),
@@ -209,10 +213,12 @@ people = sa.Table(
     metadata,
     sa.Column("object_id", sa.String(36), primary_key=True),
     sa.Column("name", sa.String(255), nullable=False),
-    sa.Column("teams_id", sa.String(255), nullable=False),
-    sa.Column("service_url", sa.Text, nullable=False),
-    sa.Column("personal", sa.JSON),
+    sa.Column("teams_id", SealedText(255), nullable=False),
+    sa.Column("service_url", SealedText, nullable=False),
+    sa.Column("personal", SealedJson),
     sa.Column("last_seen", UtcTime, nullable=False),
+    sa.Column("teams_mark", sa.String(64)),  # stands for `teams_id` in a look-up
+    sa.Index("ix_people_teams_mark", "teams_mark"),
     sa.Index("ix_people_teams_id", "teams_id"),
 )
 

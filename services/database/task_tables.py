@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.database.sealed import SealedJson
 from services.database.tables import UtcTime, metadata
 
 tasks = sa.Table(
@@ -75,7 +76,7 @@ access_passes = sa.Table(
     sa.Column("method_id", sa.String(64)),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("shown_to", sa.JSON, nullable=False),
-    sa.Column("conversation", sa.JSON),
+    sa.Column("conversation", SealedJson),
     sa.Column("activity_id", sa.String(255)),
     sa.Column("begun_at", UtcTime, nullable=False),
     sa.Column("hide_at", UtcTime),

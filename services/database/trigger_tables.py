@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.database.sealed import SealedJson
 from services.database.tables import UtcTime, metadata
 
 # One row for each card. Microsoft's signs about one account share one card until somebody decides.
@@ -69,6 +70,6 @@ trigger_places = sa.Table(
     "trigger_places",
     metadata,
     sa.Column("channel_id", sa.String(255), primary_key=True),
-    sa.Column("conversation", sa.JSON, nullable=False),
+    sa.Column("conversation", SealedJson, nullable=False),
     sa.Column("seen_at", UtcTime, nullable=False),
 )

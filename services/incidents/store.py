@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.channel import Actor, Conversation
 from services.database import Database, insert_once, tables
+from services.database.sealed import mark, marks
 from services.errors import NotFound
 from services.incidents import timeline
 from services.incidents.model import (
@@ -112,9 +113,11 @@ async def by_number(connection: AsyncConnection, number: int) -> Incident | None
 
 async def in_conversation(connection: AsyncConnection, conversation_id: str) -> Incident | None:
     """The newest incident whose card stands in this conversation or thread."""
+    plain = sa.type_coerce(tables.incidents.c.conversation, sa.JSON)["id"].as_string()  # of a row of before
+    marked = tables.incidents.c.place_mark.in_(marks(connection, conversation_id))
     query = (
         sa.select(tables.incidents)
-        .where(tables.incidents.c.conversation["id"].as_string() == conversation_id)
+        .where(sa.or_(marked, plain == conversation_id))
         .order_by(tables.incidents.c.number.desc())
         .limit(1)
     )
@@ -145,6 +148,7 @@ async def open_incident(
                 opened_by=asdict(by),
                 opened_at=now,
                 conversation=asdict(conversation),
+                place_mark=mark(connection, conversation.id),
                 nonce=new_nonce(),
                 revision=0,
                 plan={},

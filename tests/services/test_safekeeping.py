@@ -17,10 +17,11 @@ from services.database import Database, tables
 from services.durable import ENGINE_FILE, LOCK_FILE, take_lock
 from services.errors import BadInput, Conflict
 from services.incidents import store
+from services.people import People
 from services.safekeeping import backup, restore, rotate
 from services.settings import Settings
 from services.vault import Vault
-from tests.services.fakes import CHANNEL, NOW, actor, settings, subject
+from tests.services.fakes import CHANNEL, NOW, Clock, actor, settings, subject
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
@@ -164,12 +165,24 @@ async def test_a_copy_whose_key_is_not_here_is_refused(ours: Settings, tmp_path:
         await asyncio.to_thread(restore, stranger, tmp_path / "copy.sqlite", NOW)
 
 
+async def test_a_copy_with_people_alone_needs_the_key_as_well(ours: Settings, tmp_path: Path) -> None:
+    database = Database.connect(ours.sql_url)
+    database.seal(Vault((OLD,)))
+    await People(database, Clock()).seen(actor("alex"), CHANNEL)
+    await database.close()
+    await asyncio.to_thread(backup, ours, tmp_path / "copy.sqlite")
+    stranger = settings(data_dir=ours.data_dir, data_keys=NEW)
+    with pytest.raises(Conflict):
+        await asyncio.to_thread(restore, stranger, tmp_path / "copy.sqlite", NOW)
+    await asyncio.to_thread(restore, ours, tmp_path / "copy.sqlite", NOW)
+
+
 async def test_evidence_goes_under_the_newest_key(ours: Settings) -> None:
     for number in range(3):
         await opened(ours, number)
     both = settings(data_dir=ours.data_dir, data_keys=f"{NEW},{OLD}")
-    assert await rotate(both) == 3
-    assert await rotate(both) == 3
+    assert await rotate(both) == 3 + 3  # each incident's conversation too
+    assert await rotate(both) == 3 + 3
     assert len(await numbers(ours, (NEW,))) == 3
     with pytest.raises(Conflict):
         await numbers(ours, (OLD,))
@@ -186,4 +199,4 @@ async def test_a_piece_under_a_lost_key_is_said_and_the_others_are_renewed(ours:
     await opened(ours, 2, (lost,))
     with pytest.raises(Conflict) as told:
         await rotate(settings(data_dir=ours.data_dir, data_keys=f"{NEW},{OLD}"))
-    assert (told.value.data["lost"], told.value.data["renewed"]) == (1, 1)
+    assert (told.value.data["lost"], told.value.data["renewed"]) == (1, 1 + 2)
