@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import settings
 
 from simulator import bench as benches
 from simulator.bench import Bench
@@ -14,6 +15,10 @@ from simulator.permissions import EVERY_NARROW_ONE
 from simulator.server import Simulator
 
 pytest_plugins = ("tests.counting", "tests.databases", "tests.graph_contract", "tests.workers")
+
+# The same examples in every run, nothing kept between runs, and no clock that decides: a slow machine fails nothing.
+settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+settings.load_profile("ci")
 
 # A loaded machine answers a press late, and nobody waits here for work that a test has left unfinished.
 benches.SETTINGS = {"answer_seconds": "4", "stop_seconds": "0.2"}
