@@ -6,7 +6,7 @@ COPY requirements.hashes.txt /
 RUN python -m venv /opt/irbot && /opt/irbot/bin/pip install --no-cache-dir --require-hashes --no-deps -r /requirements.hashes.txt
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin irbot \
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin irbot \
     && install -d -o irbot -g irbot -m 0700 /data
 COPY --from=packages /opt/irbot /opt/irbot
 COPY app.py /irbot/
