@@ -33,8 +33,8 @@ class PersonAtTeams:
         page = await context.new_page()
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
         await page.route(_OUTSIDE, lambda route: route.abort())
-        await page.goto(url)
-        await page.get_by_text("Type a message").first.wait_for()
+        await page.goto(url, timeout=WORK_SECONDS * 1000)
+        await page.get_by_text("Type a message").first.wait_for(timeout=WORK_SECONDS * 1000)
         await page.get_by_role("button", name="Hide log panel").click()
         return cls(page, bot_name, channel_name)
 
