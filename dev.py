@@ -35,6 +35,7 @@ COMMANDS = {
     "bench": (RUN, [["app.py", "bench"]]),
     "score": (RUN, [["app.py", "score"]]),
     "fuzz": (DEV, [["-m", "tests.fuzz"]]),
+    "chaos": (DEV, [["-W", "ignore", "-m", "tests.chaos"]]),
     "gallery": (DEV, [["-m", "tools.gallery"]]),
     "lint": (
         DEV,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks import answers, blast, bulk, locking, microsoft365, starting
+from benchmarks import answers, blast, bulk, crowd, locking, microsoft365, starting
 from benchmarks.table import Row, Unit, count, megabytes, milliseconds, seconds, times
 
 
@@ -63,6 +63,11 @@ PROMISES: Mapping[str, Promise] = {
         Promise("First start to ready", "start", at_most(seconds, starting.READY_SECONDS)),
         Promise("Next start to ready", "start", at_most(seconds, starting.READY_SECONDS)),
         Promise("Memory when idle", "start", at_most(megabytes, starting.IDLE_BYTES)),
+        Promise(f"{crowd.NAME}: half of them answered within", "crowd"),
+        Promise(f"{crowd.NAME}: 99 % answered within", "crowd", at_most(seconds, crowd.ANSWER_SECONDS)),
+        Promise(f"{crowd.NAME}: without a good answer", "crowd", at_most(count, 0)),
+        Promise(f"{crowd.NAME}: not written down", "crowd", at_most(count, 0)),
+        Promise(f"{crowd.NAME}: longest gap of the event loop", "crowd", at_most(milliseconds, crowd.GAP_SECONDS)),
         *_sending("blast", "400 people", click=True),
         *_sending("blast-2000", "2,000 people", click=True),
         *_sending("blast-10000", "10,000 people", click=True),

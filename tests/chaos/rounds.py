@@ -110,7 +110,7 @@ async def _play_scenes(
 async def _end_harm(inflicting: Inflicting, stage: Stage, result: Result) -> None:
     # Faults that wait for a call get some time to meet one; then whatever has met none goes.
     end = time.monotonic() + _MEET_SECONDS
-    while stage.sim.world.faults.waiting() and time.monotonic() < end:
+    while stage.sim.world.faults.waiting() and time.monotonic() < end:  # noqa: ASYNC110  # a fault sets no event
         await asyncio.sleep(_LOOK_SECONDS)
     await inflicting.over()
     ended = time.monotonic()
