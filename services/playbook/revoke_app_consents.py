@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.access import Permission
@@ -66,14 +67,16 @@ async def plan(ctx: Context) -> Plan:
         key=lambda each: (not each.malicious, -len(each.powers), -len(each.reasons), each.app.name, each.grant.id),
     )
     apps = {each.app.id: each for each in reversed(weighed)}
+    approved = {change.item: change for change in ctx.approved.changes} if ctx.approved else {}
     malicious = [each for each in weighed if each.malicious and apps[each.app.id] is each and each.app.enabled]
     changes = [
         *await together(*(_app_change(ctx, each) for each in malicious)),
         *(_grant_change(each) for each in weighed),
         *(
-            _assignment_change(apps[assignment.resource_id].app, assignment)
+            change
             for assignment in assignments
-            if assignment.resource_id in apps and assignment.principal_id.lower() == ctx.subject.object_id.lower()
+            if assignment.principal_id.lower() == ctx.subject.object_id.lower()
+            and (change := _assignment_change(apps, approved, assignment)) is not None
         ),
     ]
     if changes:
@@ -154,7 +157,14 @@ def _grant_change(each: _Weighed) -> Change:
     )
 
 
-def _assignment_change(app: App, assignment: AppRoleAssignment) -> Change:
+def _assignment_change(
+    apps: Mapping[str, _Weighed], approved: Mapping[str, Change], assignment: AppRoleAssignment
+) -> Change | None:
+    """None where the app is not suspicious. An approved one is still to be made where the consent went before it."""
+    weighed = apps.get(assignment.resource_id)
+    if weighed is None:
+        return approved.get(f"assignment:{assignment.id}")
+    app = weighed.app
     since = f", since {assignment.created_at:%d %b %Y}" if assignment.created_at else ""
     return Change(
         item=f"assignment:{assignment.id}",

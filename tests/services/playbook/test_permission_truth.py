@@ -22,6 +22,7 @@ from services.incidents.model import Phase, Subject
 from services.incidents.subjects import recognise
 from services.microsoft365 import Microsoft365, Tokens
 from services.microsoft365.accounts import Account
+from services.microsoft365.operations import Gate, always_open
 from services.playbook import STEPS
 from services.playbook.planner import outcome_of
 from services.playbook.step import Context, Outcome, State, Step, Undo
@@ -36,6 +37,9 @@ from simulator.exchange.defaults import new_outbound_connector
 from simulator.exchange.state import Folder, FolderPermission, Mailbox, Permission
 from simulator.licences import assigned, assigned_plans
 from simulator.server import Simulator
+from simulator.stories import STORIES, Story
+from simulator.stories import apply as tell
+from simulator.stories.acts.mail import SendsMail
 from tests.services.playbook.open_past import taken_away
 from tests.services.playbook.tenancy import lists, unpaced
 
@@ -48,8 +52,37 @@ PEOPLE: Mapping[str, str] = {  # who is looked at, and what happened to them
     "joni.sherman2": "method-and-device",
     "isaiah": "global-administrator",
 }
+# Who gives each step the most to do, and who the least. Whoever is not named here: Megan, for whom all do the same.
+CHOSEN: Mapping[str, tuple[str, ...]] = {
+    "assess-exposure": ("megan",),
+    "check-delegates": ("isaiah", "megan"),
+    "check-devices": ("joni.sherman2", "megan"),
+    "check-firewall": ("joni.sherman2", "megan"),
+    "check-forwarding": ("lee", "megan"),
+    "check-inbox-rules": ("megan", "miriam.o'connor"),
+    "check-updates": ("joni.sherman2", "megan"),
+    "clear-recovery-details": ("isaiah", "megan"),
+    "disable-devices": ("joni.sherman2", "megan"),
+    "purge-phish": ("megan", "lee"),
+    "recommend-licences": ("joni", "megan"),
+    "remove-delegates": ("isaiah", "megan"),
+    "remove-forwarding": ("lee", "megan"),
+    "remove-inbox-rules": ("megan", "miriam.o'connor"),
+    "remove-mobile-partnerships": ("joni.sherman2", "megan"),
+    "remove-sign-in-methods": ("joni.sherman2", "megan"),
+    "restore-mail-protocols": ("joni", "megan"),
+    "restore-roles": ("megan", "lee"),
+    "review-activity": ("lee", "megan"),
+    "review-sign-ins": ("megan", "miriam.o'connor"),
+    "revoke-app-consents": ("miriam.o'connor", "megan"),
+    "strip-roles": ("lee", "megan"),
+    "switch-off-mail-protocols": ("megan", "joni"),
+    "trace-sent-mail": ("megan", "miriam.o'connor"),
+    "unblock-sending": ("megan", "lee"),
+}
 # The one for whom the step has to look whether somebody else is Global Administrator.
 ALSO: Mapping[str, tuple[str, ...]] = {"strip-roles": ("isaiah",)}
+_FEW_DAYS, _FEW_PEOPLE = 2, 4  # of everyday life before, and of whom a mail is sent to: rights know no numbers
 CANNOT = frozenset({State.NOT_EVALUATED, State.REFUSED})
 
 # What does in place of a right: Graph takes the wider one, or the step reads the same elsewhere. The right is missed
@@ -132,26 +165,36 @@ class Tenant:
 
 
 @asynccontextmanager
-async def tenant(without: Iterable[str] = ()) -> AsyncIterator[Tenant]:
-    """All rights that are declared, except those."""
+async def tenant(without: Iterable[str] = (), *, gate: Gate = always_open) -> AsyncIterator[Tenant]:
+    """All rights that are declared, except those. `gate` is asked before each effect."""
     gone = frozenset(without)
     granted = (frozenset(PERMISSIONS) | BESIDE) - gone
-    stories = tuple(PEOPLE.values())
-    config = SimulatorConfig(permissions=granted, stories=stories, audit_query_seconds=0, device_seconds=0)
+    config = SimulatorConfig(permissions=granted, audit_query_seconds=0, device_seconds=0)
     async with Simulator(config) as sim:
+        for story_id in PEOPLE.values():
+            tell(_short(STORIES[story_id]), sim.world)
         _furnish(sim)
         exchange_of(sim.world).knobs.without_cmdlets = frozenset(name.removeprefix(EXCHANGE) for name in gone)
         values = {name.removeprefix("IRBOT_").lower(): value for name, value in sim.environment().items()}
         values["break_glass_groups"] = sim.world.tenant.group("Security Leads").id
         settings = Settings(**values)  # type: ignore[arg-type]  # pydantic reads the texts
         tokens = Tokens(settings)
-        m365 = unpaced(settings, tokens)
+        m365 = unpaced(settings, tokens, gate)
         try:
             async with lists() as bulk:
                 yield Tenant(sim, m365, settings, datetime.now(UTC), bulk)
         finally:
             await m365.close()
             await tokens.close()
+
+
+def _short(story: Story) -> Story:
+    """The story with all its deeds, and little around them."""
+    deeds = tuple(
+        replace(act, inside=min(act.inside, _FEW_PEOPLE)) if isinstance(act, SendsMail) else act
+        for act in story.intruder_actions
+    )
+    return replace(story, background_days=_FEW_DAYS, intruder_actions=deeds)
 
 
 def _furnish(sim: Simulator) -> None:
@@ -267,41 +310,37 @@ async def end_of(step: Step, ctx: Context) -> End:
     return End(tuple(outcomes), tuple(change.item for change in plan.changes))
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """What every step does while nothing is missing, and with whom: who gives it the most to do, and who the least."""
-
-    people: Mapping[str, tuple[Subject, Account]]
-    chosen: Mapping[str, tuple[str, ...]]
-    ends: Mapping[str, tuple[End, ...]]
+_people: dict[str, tuple[Subject, Account]] = {}
 
 
-_baseline: list[Baseline] = []
-
-
-async def baseline() -> Baseline:
-    if not _baseline:
+async def people() -> Mapping[str, tuple[Subject, Account]]:
+    """Everybody who is looked at, as they are recognised while nothing is missing."""
+    if not _people:
         async with tenant() as full:
-            people = {who: await recognise(full.m365, full.settings, full.object_id(who)) for who in PEOPLE}
-            chosen = {step.id: await _extremes(step, full, people) for step in STEPS}
-        async with tenant() as full:
-            ends = {
-                step.id: tuple([await end_of(step, full.context(*people[who])) for who in chosen[step.id]])
-                for step in in_order()
-            }
-        _baseline.append(Baseline(people, chosen, ends))
-    return _baseline[0]
+            _people.update(
+                {who: await recognise(full.m365, full.settings, full.object_id(who)) for who in sorted(PEOPLE)}
+            )
+    return _people
 
 
-async def _extremes(step: Step, full: Tenant, people: Mapping[str, tuple[Subject, Account]]) -> tuple[str, ...]:
-    async def work(who: str) -> tuple[int, int]:
-        plan = await step.plan(full.context(*people[who]))
-        kinds = {change.item.partition(":")[0] for change in plan.changes}
-        return len(kinds), len(plan.changes) + len(plan.findings)
+def chosen(step: Step) -> tuple[str, ...]:
+    """With whom the step is tried."""
+    return tuple(dict.fromkeys((*CHOSEN.get(step.id, ("megan",)), *ALSO.get(step.id, ()))))
 
-    loads = {who: await work(who) for who in people}
-    most, least = max(loads, key=lambda who: loads[who]), min(loads, key=lambda who: loads[who])
-    return tuple(dict.fromkeys((most, *(() if loads[most] == loads[least] else (least,)), *ALSO.get(step.id, ()))))
+
+async def test_those_who_are_chosen_give_a_step_the_most_and_the_least_to_do() -> None:
+    known = await people()
+    async with tenant() as full:
+        for step in STEPS:
+            loads = {who: await _load(step, full, known[who]) for who in PEOPLE}
+            taken = [loads[who] for who in CHOSEN.get(step.id, ("megan",))]
+            assert (max(taken), min(taken)) == (max(loads.values()), min(loads.values())), (step.id, loads)
+
+
+async def _load(step: Step, full: Tenant, who: tuple[Subject, Account]) -> tuple[int, int]:
+    plan = await step.plan(full.context(*who))
+    kinds = {change.item.partition(":")[0] for change in plan.changes}
+    return len(kinds), len(plan.changes) + len(plan.findings)
 
 
 @cache
@@ -312,15 +351,18 @@ def in_order() -> tuple[Step, ...]:
 
 async def ends_without(gone: frozenset[str], steps: Iterable[Step]) -> dict[str, tuple[End, ...]]:
     """How these steps end in a tenant where these rights are missing."""
-    base = await baseline()
+    known = await people()
     async with tenant(gone) as poor:
-        return {
-            step.id: tuple([await _end_for(who, step, poor, base) for who in base.chosen[step.id]]) for step in steps
-        }
+        return {step.id: tuple([await _end_for(who, step, poor, known) for who in chosen(step)]) for step in steps}
 
 
-async def _end_for(who: str, step: Step, poor: Tenant, base: Baseline) -> End:
-    subject, account = base.people[who]
+async def usual_ends(step: Step) -> tuple[End, ...]:
+    """How a step ends while nothing is missing."""
+    return (await ends_without(frozenset(), [step]))[step.id]
+
+
+async def _end_for(who: str, step: Step, poor: Tenant, known: Mapping[str, tuple[Subject, Account]]) -> End:
+    subject, account = known[who]
     if step.id == "identify":  # its reading is the recognition, which comes before every step
         try:
             subject, account = await recognise(poor.m365, poor.settings, poor.object_id(who))
@@ -330,9 +372,9 @@ async def _end_for(who: str, step: Step, poor: Tenant, base: Baseline) -> End:
 
 
 async def test_with_all_rights_every_step_works_and_every_change_is_tried() -> None:
-    base = await baseline()
-    assert [(step_id, end) for step_id, both in base.ends.items() for end in both if CANNOT & set(end.states)] == []
-    idle = [step.id for step in STEPS if step.apply is not None and State.DONE not in base.ends[step.id][0].states]
+    ends = await ends_without(frozenset(), in_order())
+    assert [(step_id, end) for step_id, both in ends.items() for end in both if CANNOT & set(end.states)] == []
+    idle = [step.id for step in STEPS if step.apply is not None and State.DONE not in ends[step.id][0].states]
     assert idle == []
 
 
@@ -354,10 +396,10 @@ async def test_a_second_way_does_in_place_of_the_first_and_both_gone_are_missed(
 ) -> None:
     step_id, second = pair
     step = next(step for step in STEPS if step.id == step_id)
-    base = await baseline()
+    usual = await usual_ends(step)
     for gone in (first, second):
         ends = await ends_without(frozenset({gone}), [step])
-        assert [end.states for end in ends[step_id]] == [end.states for end in base.ends[step_id]]
+        assert [end.states for end in ends[step_id]] == [end.states for end in usual]
     ends = await ends_without(frozenset({first, second}), [step])
     assert any(end.misses(first) for end in ends[step_id])
 
@@ -365,11 +407,9 @@ async def test_a_second_way_does_in_place_of_the_first_and_both_gone_are_missed(
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
 async def test_no_step_changes_its_state_where_it_lacks_what_it_does_not_declare(step: Step) -> None:
     """All that it does not declare is gone at once, which is worse than any one of them."""
-    base = await baseline()
+    usual = await usual_ends(step)
     ends = await ends_without(frozenset({*PERMISSIONS, *CMDLETS, *BESIDE}) - declared(step), [step])
-    assert [(end.states, end.items) for end in ends[step.id]] == [
-        (usual.states, usual.items) for usual in base.ends[step.id]
-    ]
+    assert [(end.states, end.items) for end in ends[step.id]] == [(each.states, each.items) for each in usual]
 
 
 def test_every_second_way_is_declared() -> None:

@@ -10,7 +10,7 @@ import pytest
 from services.playbook import STEPS
 from services.playbook.step import Context, Step, Undo
 from tests.services.playbook.dump import MOVES, dump
-from tests.services.playbook.test_permission_truth import baseline, locked_for, tenant
+from tests.services.playbook.test_permission_truth import chosen, locked_for, people, tenant
 
 # What an undo cannot bring back exactly, by step: where in the tenant, and why.
 NOT_EXACT: Mapping[str, tuple[str, str]] = {
@@ -25,19 +25,20 @@ UNDOABLE = [step for step in STEPS if isinstance(step.undo, Undo)]
 
 @pytest.mark.parametrize("step", UNDOABLE, ids=lambda step: step.id)
 async def test_apply_and_undo_leave_the_whole_tenant_as_it_was(step: Step) -> None:
-    base = await baseline()
+    known = await people()
     async with tenant() as home:
-        for who in base.chosen[step.id]:
-            ctx = locked_for(step, home.context(*base.people[who]))
+        for who in chosen(step):
+            ctx = locked_for(step, home.context(*known[who]))
             home.sim.world.tenant.user(who).properties["accountEnabled"] = ctx.account.account_enabled
             plan = await step.plan(ctx)
             before = dump(home.sim)
             await _there_and_back(step, ctx, [change.item for change in plan.changes])
             after = dump(home.sim)
-            assert _differences(step, before, after) == {}
+            assert differences(step, before, after) == {}
 
 
-def _differences(step: Step, before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
+def differences(step: Step, before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
+    """What is not as it was, without what this step's undo cannot bring back."""
     within, _ = NOT_EXACT.get(step.id, ("", ""))
     return {
         path: (before.get(path), after.get(path))
@@ -60,10 +61,10 @@ async def _there_and_back(step: Step, ctx: Context, items: list[str]) -> None:
 
 
 async def test_the_comparison_would_notice_a_difference() -> None:
-    base = await baseline()
+    known = await people()
     step = next(step for step in UNDOABLE if step.id == "remove-forwarding")
     async with tenant() as home:
-        ctx = locked_for(step, home.context(*base.people[base.chosen[step.id][0]]))
+        ctx = locked_for(step, home.context(*known[chosen(step)[0]]))
         before = dump(home.sim)
         assert step.apply is not None
         for change in (await step.plan(ctx)).changes:
