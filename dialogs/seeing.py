@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialogs.parts import Parts
@@ -14,10 +15,13 @@ from dialogs.turn import Click
 from services import approvals
 from services import tasks as by_hand
 from services.access import Permission
+from services.blasts import rows as blasts
 from services.channel import Conversation, ConversationKind
+from services.database import tables
 from services.errors import NotAllowed, NotFound
 from services.incidents import store
-from services.incidents.model import Incident
+from services.incidents.model import Incident, conversation_from_json
+from services.triggers import store as triggers
 
 
 async def incident_named(connection: AsyncConnection, click: Click) -> Incident | None:
@@ -34,10 +38,28 @@ async def incident_named(connection: AsyncConnection, click: Click) -> Incident 
 
 
 async def stands_here(parts: Parts, click: Click) -> bool:
-    """Whether the click came from the channel of the incident that it names, where everybody sees the cards."""
+    """Whether the click came from the channel in which the card stands that it names: everybody there sees it."""
     async with parts.database.read() as connection:
-        incident = await incident_named(connection, click)
-    return incident is not None and _channel(incident.conversation) == _channel(click.conversation)
+        home = await _home(connection, click)
+    return home is not None and _channel(home) == _channel(click.conversation)
+
+
+async def _home(connection: AsyncConnection, click: Click) -> Conversation | None:
+    """Where the cards of an incident, a blast or a trigger stand."""
+    incident = await incident_named(connection, click)
+    if incident is not None:
+        return incident.conversation
+    first = click.id.partition("/")[0]
+    with suppress(NotFound):
+        return (await blasts.get(connection, first)).conversation
+    with suppress(NotFound):
+        key = (await triggers.get(connection, first)).post_key
+        query = sa.select(tables.posts.c.conversation).where(
+            tables.posts.c.subject_key == key, tables.posts.c.activity_id.is_not(None)
+        )
+        kept = (await connection.execute(query)).scalar_one_or_none()
+        return None if kept is None else conversation_from_json(kept)
+    return None
 
 
 async def may_see(parts: Parts, click: Click) -> bool:
