@@ -57,8 +57,8 @@ def number(row: Record, name: str) -> int:
     try:
         found = 0 if value in _UNSET else int(value)
     except (TypeError, ValueError, OverflowError):
-        found = None
-    if found is None or abs(found) > _MOST:
+        raise UpstreamDown(service=SERVICE, reason="unreadable-answer", property=name) from None
+    if abs(found) > _MOST:
         raise UpstreamDown(service=SERVICE, reason="unreadable-answer", property=name)
     return found
 
