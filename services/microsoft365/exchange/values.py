@@ -13,7 +13,7 @@ from services.microsoft365.exchange.backend import SERVICE, Record
 
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _SPAN = re.compile(r"(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
-_MOST = 2**63 - 1  # what a column of a database holds
+_MOST = 2**64 - 1  # ids of inbox rules use all of it
 _UNSET: tuple[Any, ...] = (None, "", [], {})
 
 
