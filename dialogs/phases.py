@@ -33,7 +33,7 @@ from services.incidents.model import LATER, Incident, IncidentState, Phase
 from services.incidents.progress import OPEN, PLANNED, PLANNING, WAITING, Standing, is_fresh, progress_of
 from services.incidents.timeline import AuditTag
 from services.playbook import ENTRY_BY_ID, TASKS, by_hand
-from services.playbook.halting import standing_halt
+from services.playbook.halting import Steerable, steerable
 from services.playbook.ledger import runs_of
 from services.playbook.on_demand import PlanState, StepPlan, post_key, step_plan
 from services.playbook.step import Entry, Guided, HumanTask, Plan, Risk, State, Step
@@ -108,10 +108,8 @@ async def view_of(
     async with parts.database.read() as connection:
         incident = await store.get(connection, incident_id)
         progress = await progress_of(connection, incident, parts.steps)
-        halts = {
-            each.entry.id: await standing_halt(connection, each.run)
-            for each in progress.of(phase)
-            if each.run is not None
+        steerables = {
+            each.entry.id: await steerable(connection, each.run) for each in progress.of(phase) if each.run is not None
         }
     may = viewer.permissions if viewer else frozenset(Permission)
     is_open = incident.state is IncidentState.OPEN
@@ -123,7 +121,7 @@ async def view_of(
         button = offered[standing.entry.id]
         if button is not None and standing is first:
             button = Button(button.title, button.verb, button.id, button.nonce, ButtonStyle.POSITIVE)
-        steering = _steering(incident, standing, halts.get(standing.entry.id), may) if is_open else ()
+        steering = _steering(incident, standing, steerables.get(standing.entry.id), may) if is_open else ()
         state = shown_state(standing.entry.id, standing.state)
         alone = standing.entry.id in GIVING_BACK and standing.state == OPEN
         (folded if alone else lines).append(
@@ -184,17 +182,16 @@ def _button(incident: Incident, standing: Standing, may: frozenset[Permission]) 
 
 
 def _steering(
-    incident: Incident, standing: Standing, halt: Halt | None, may: frozenset[Permission]
+    incident: Incident, standing: Standing, stands: Steerable | None, may: frozenset[Permission]
 ) -> tuple[Button, ...]:
     """The buttons of a step that works off long lists: each belongs to the run that it steers."""
-    run = standing.run
-    if run is None or halt is None or halt is Halt.STOPPED or standing.entry.may_run not in may:
+    if stands is None or standing.entry.may_run not in may:
         return ()
     target = f"{incident.id}/{standing.entry.id}"
-    stop = Button("Stop here", Verb.STEP_STOP, target, run.id)
-    if halt is Halt.PAUSED:
-        return Button("Go on", Verb.STEP_RESUME, target, run.id, ButtonStyle.POSITIVE), stop
-    return Button("Pause", Verb.STEP_PAUSE, target, run.id), stop
+    stop = Button("Stop here", Verb.STEP_STOP, target, stands.nonce)
+    if stands.halt is Halt.PAUSED:
+        return Button("Go on", Verb.STEP_RESUME, target, stands.nonce, ButtonStyle.POSITIVE), stop
+    return Button("Pause", Verb.STEP_PAUSE, target, stands.nonce), stop
 
 
 def _nonce(incident: Incident, plan: StepPlan | None) -> str:

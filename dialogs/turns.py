@@ -204,7 +204,7 @@ _BARE: Mapping[type, Callable[[Parts, Message], Awaitable[Card]]] = {
     Setup: setup.command,
     WhoAmI: help.whoami,
 }
-_WITH_WORDS: Mapping[type, Callable[[Parts, Message, Any], Awaitable[Card]]] = {
+_WITH_WORDS: Mapping[type, Callable[[Parts, Message, Any], Awaitable[Card | None]]] = {
     Close: close.command,
     Reopen: close.reopen,
     Report: report.offer,
@@ -256,7 +256,9 @@ _ON_THE_GATE = frozenset({Verb.GATE_CHECK, Verb.GATE_GIVE_BACK, Verb.GATE_WAIVE}
 _ON_PARTNERS = frozenset({Verb.PARTNERS_ANEW, Verb.PARTNERS_ANSWERED, Verb.PARTNERS_MONEY, Verb.PARTNERS_SEND})
 _ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
 _ABOUT_TASK = frozenset({Verb.TASK_CHECK, Verb.TASK_DONE, Verb.TASK_TAKE, Verb.TASK_WAIVE})
-_ON_A_PHASE = frozenset({Verb.STEP_CHECK, Verb.STEP_PLAN, Verb.TASK_SHOW})
+_ON_A_PHASE = frozenset(
+    {Verb.STEP_CHECK, Verb.STEP_PAUSE, Verb.STEP_PLAN, Verb.STEP_RESUME, Verb.STEP_STOP, Verb.TASK_SHOW}
+)
 _ON_A_TRIGGER = frozenset({Verb.TRIGGER_DISMISS, Verb.TRIGGER_OPEN})
 # On the card of a blast; what they answer with is drawn by themselves.
 _ON_A_BLAST = frozenset(

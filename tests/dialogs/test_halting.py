@@ -15,6 +15,7 @@ from services.channel import Actor
 from services.database import Database
 from services.errors import BadInput, NotAllowed
 from services.incidents.model import Phase
+from services.playbook.halting import steerable
 from services.playbook.ledger import Run, RunKind
 from services.playbook.step import Change, Outcome, Plan, State
 from tests.dialogs.desk import DialogDesk
@@ -66,26 +67,40 @@ def _buttons(part: Any) -> list[dict[str, Any]]:
     return own + [found for each in part.values() for found in _buttons(each)]
 
 
+async def _nonce(desk: DialogDesk, run: Run) -> str:
+    """What the buttons of the run carry now."""
+    async with desk.parts.database.read() as connection:
+        stands = await steerable(connection, run)
+    assert stands is not None
+    return stands.nonce
+
+
 async def _halt(desk: DialogDesk, *jobs: str) -> Halt | None:
     async with desk.parts.database.read() as connection:
         return await halt_of(connection, jobs)
 
 
-async def test_a_run_is_paused_gone_on_with_and_stopped(desk: DialogDesk) -> None:
+async def test_a_run_is_paused_gone_on_with_and_stopped_as_often_as_wanted(desk: DialogDesk) -> None:
     run, job = await _running(desk)
-    assert await _press(desk, Verb.STEP_PAUSE, run.id) == ["Go on", "Stop here"]
-    assert await _halt(desk, job) is Halt.PAUSED
-    assert await _press(desk, Verb.STEP_PAUSE, run.id) == ["Go on", "Stop here"]
-    assert await _press(desk, Verb.STEP_RESUME, run.id) == ["Pause", "Stop here"]
-    assert await _halt(desk, job) is Halt.NONE
-    assert await _press(desk, Verb.STEP_STOP, run.id) == []
+    nonces = []
+    for _ in range(2):  # each time by another button: a press of one that was pressed before does nothing anew
+        nonces.append(await _nonce(desk, run))
+        assert await _press(desk, Verb.STEP_PAUSE, nonces[-1]) == ["Go on", "Stop here"]
+        assert await _halt(desk, job) is Halt.PAUSED
+        assert await _press(desk, Verb.STEP_PAUSE, nonces[-1]) == ["Go on", "Stop here"]
+        nonces.append(await _nonce(desk, run))
+        assert await _press(desk, Verb.STEP_RESUME, nonces[-1]) == ["Pause", "Stop here"]
+        assert await _halt(desk, job) is Halt.NONE
+    assert len(set(nonces)) == 4
+    with pytest.raises(BadInput, match="stale-card"):
+        await _press(desk, Verb.STEP_PAUSE, nonces[0])
+    assert await _press(desk, Verb.STEP_STOP, nonces[0]) == []
     assert await _halt(desk, job) is Halt.STOPPED
     with pytest.raises(BadInput, match="stale-card"):
-        await _press(desk, Verb.STEP_RESUME, run.id)
+        await _press(desk, Verb.STEP_RESUME, nonces[-1])
     events = [event for event, _ in await desk.bench.events()]
     assert [event for event in events if event in {"step:paused", "step:resumed", "step:stopped"}] == [
-        "step:paused",
-        "step:resumed",
+        *("step:paused", "step:resumed") * 2,
         "step:stopped",
     ]
 
