@@ -26,14 +26,16 @@ _A_LOOK_FOR_MAIL = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Wait:
-    """A column of times, and by how much the latest of them may be ahead of now."""
+    """A column of times, by how much they may be ahead of now, and by how much those are that were too far ahead."""
 
     column: sa.Column[Any]
     longest: timedelta
+    then: timedelta = _NO_TIME
 
 
 def waits(settings: Settings) -> Sequence[Wait]:
     """Every column that decides when something is done next."""
+    life = timedelta(minutes=settings.approval_minutes)
     poll = timedelta(seconds=settings.trigger_seconds) + _AFTER_A_FAILURE
     return (
         Wait(mail_tables.mail_senders.c.not_before, _AFTER_A_FAILURE),
@@ -42,7 +44,7 @@ def waits(settings: Settings) -> Sequence[Wait]:
         Wait(mail_tables.mails.c.not_before, _A_LOOK_FOR_MAIL),
         Wait(mail_tables.notices.c.not_before, _AFTER_A_FAILURE),
         Wait(mail_tables.notices.c.webhook_at, _NO_TIME),
-        Wait(tables.approvals.c.expires_at, timedelta(minutes=settings.approval_minutes)),
+        Wait(tables.approvals.c.expires_at, life, life),
         Wait(tables.posts.c.not_before, _AFTER_A_FAILURE),
         Wait(tables.posts.c.updated_at, _NO_TIME),
         Wait(trigger_tables.trigger_polls.c.lease_until, poll),
@@ -51,17 +53,16 @@ def waits(settings: Settings) -> Sequence[Wait]:
 
 
 async def mend(database: Database, settings: Settings, now: datetime) -> int:
-    """Moves what lies too far ahead to the latest time at which it may lie. Returns how many times were moved."""
+    """Has what lies too far ahead done now, and lets no question live longer than it may. Returns how many moved."""
     moved = 0
     for wait in waits(settings):
-        latest = now + wait.longest
-        ahead = wait.column > latest + _CLOCKS_DIFFER_BY
+        ahead = wait.column > now + wait.longest + _CLOCKS_DIFFER_BY
         async with database.read() as connection:
             if (await connection.execute(sa.select(wait.column).where(ahead).limit(1))).first() is None:
                 continue
         async with database.write() as connection:
-            update = sa.update(wait.column.table).where(ahead).values({wait.column.name: latest})
+            update = sa.update(wait.column.table).where(ahead).values({wait.column.name: now + wait.then})
             moved += (await connection.execute(update)).rowcount
     if moved:
-        log.warning("the clock was set back: %d times were moved to now", moved)
+        log.warning("the clock was set back: %d times were moved", moved)
     return moved
