@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cards": ("cards",),
     "services": ("services",),
     "services.microsoft365": (
+        "services.decoding",
         "services.errors",
         "services.logs",
         "services.metrics",
