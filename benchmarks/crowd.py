@@ -116,9 +116,9 @@ async def _press_all(folder: Path, plan: dict[str, Any]) -> list[tuple[float, st
 def _clicks(file: Path, crowd: Sequence[str]) -> int:
     """How many different clicks of these people are written down and answered."""
     with closing(sqlite3.connect(file)) as database:
-        rows = database.execute("SELECT actor_id, body FROM requests WHERE state = 'done'").fetchall()
+        rows = database.execute("SELECT actor_id FROM requests WHERE state = 'done'").fetchall()
     people = set(crowd)
-    return sum(actor in people and json.loads(body)["kind"] != "message" for actor, body in rows)
+    return sum(actor in people for (actor,) in rows)
 
 
 def _rows(told: Sequence[tuple[float, str]], rows: int, gap: float) -> tuple[list[Row], list[str]]:
