@@ -100,8 +100,8 @@ def _chain(calls: Iterable[Entry]) -> float:
         by_cmdlet[_cmdlet(call)].append(_took(call))
 
     def before(cmdlet: str) -> float:
-        needed = _NEEDS.get(cmdlet, "")
-        return min(by_cmdlet[needed]) + before(needed) if by_cmdlet.get(needed) else 0.0
+        needed = _NEEDS.get(cmdlet)
+        return min(by_cmdlet[needed]) + before(needed) if needed in by_cmdlet else 0.0
 
     return max((max(took) + before(cmdlet) for cmdlet, took in by_cmdlet.items()), default=0.0)
 

@@ -59,6 +59,10 @@ def test_what_needs_an_answer_comes_behind_it() -> None:
     assert lanes(pages)["pages"] == pytest.approx(0.6)
 
 
+def test_calls_that_name_no_cmdlet_stand_in_no_chain() -> None:
+    assert lanes([_exchange("", 0.5), _exchange("", 0.7)])["exchange chain"] == pytest.approx(0.7)
+
+
 def test_a_query_of_the_audit_log_runs_its_time() -> None:
     queries = "/security/auditLog/queries"
     calls = [_graph(queries, 0.3, method="POST"), _graph(f"{queries}/q", 0.1), _graph(f"{queries}/q/records", 0.2)]

@@ -13,8 +13,17 @@ from services.decoding import decoded, fit
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{", b"\xff\xfe\x00", b"\xed\xa0\x80", b'{"x": NaN}', b"[Infinity]", b"[" * 200_000, b'{"a":' * 50_000]
-    + [b"9" * 5000],
+    [
+        b"",
+        b"{",
+        b"\xff\xfe\x00",
+        b"\xed\xa0\x80",
+        b'{"x": NaN}',
+        b"[Infinity]",
+        b"[" * 200_000,
+        b'{"a":' * 50_000,
+        b"9" * 5000,
+    ],
 )
 def test_what_is_no_json_is_a_value_error(raw: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # that it is one is the promise

@@ -7,6 +7,7 @@ import pytest
 import app
 from benchmarks import recall
 from services.microsoft365 import Microsoft365, Tokens
+from services.microsoft365.operations import Gate
 from services.settings import Settings
 from simulator.stories import STORIES
 from tests.services.playbook.tenancy import unpaced
@@ -16,8 +17,8 @@ from tests.services.playbook.tenancy import unpaced
 def _without_waiting_for_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The simulated tenant throttles nobody here, so that ten stories need not wait for the reports' budget."""
 
-    async def opened(settings: Settings, tokens: Tokens) -> Microsoft365:
-        return unpaced(settings, tokens)
+    async def opened(settings: Settings, tokens: Tokens, gate: Gate) -> Microsoft365:
+        return unpaced(settings, tokens, gate)
 
     monkeypatch.setattr(app, "open_microsoft365", opened)
 
