@@ -101,7 +101,9 @@ def _chain(calls: Iterable[Entry]) -> float:
 
     def before(cmdlet: str) -> float:
         needed = _NEEDS.get(cmdlet)
-        return min(by_cmdlet[needed]) + before(needed) if needed in by_cmdlet else 0.0
+        if needed is None or needed not in by_cmdlet:
+            return 0.0
+        return min(by_cmdlet[needed]) + before(needed)
 
     return max((max(took) + before(cmdlet) for cmdlet, took in by_cmdlet.items()), default=0.0)
 
