@@ -99,7 +99,7 @@ class Engines:
     def database(self, url: str, fixture: str) -> Database:
         """As `Database.connect`. Close it before the next test of this fixture."""
         parsed = sa.make_url(url)
-        kind = f"{fixture} {parsed.get_backend_name()}"
+        kind = f"{fixture} {'sqlite' if parsed.get_backend_name() == 'sqlite' else url}"
         self._files[kind] = parsed.database or ""
         if kind not in self._opened:
             self._opened[kind] = Database.connect(url)
