@@ -47,6 +47,8 @@ DATA: Callable[[], Path] | None = None
 # A story changes groups behind IRBot's back; one that is about just that says when IRBot looks.
 _CALM = {"guard_minutes": "0"}
 
+# How long people wait for what must come, where nothing else is said. A test run on a busy machine sets more.
+PATIENCE_SECONDS = 10.0
 _READY_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.02
 # Longer than the pause in which a bot keeps to the pace that Teams asks of it.
@@ -145,14 +147,15 @@ class Bench:
         inputs: Mapping[str, str] | None = None,
         refresh: bool = True,
         check: bool = True,
+        patience: float | None = None,
     ) -> Pressed:
-        """Presses the button of that title on the newest card on which this person sees one.
+        """Presses the button of that title on the newest card on which this person sees one, as soon as there is one.
 
         `refresh` off presses what everybody sees, as somebody does who is faster than the card's refresh. Raises
-        BenchError where there is no such button, and where the bot's answer is one that Teams would not take, unless
-        `check` is off.
+        BenchError where there is none within `patience` seconds (else PATIENCE_SECONDS), and where the bot's answer is
+        one that Teams would not take, unless `check` is off.
         """
-        aim = await self.aim(title, by=by, where=where, inputs=inputs, refresh=refresh)
+        aim = await self.aim(title, by=by, where=where, inputs=inputs, refresh=refresh, patience=patience)
         return await aim.press(check=check)
 
     async def aim(
@@ -163,19 +166,36 @@ class Bench:
         where: str | None = None,
         inputs: Mapping[str, str] | None = None,
         refresh: bool = True,
+        patience: float | None = None,
     ) -> Aim:
-        """Finds the button and fills in its inputs without pressing."""
+        """Finds the button as `click` does and fills in its inputs, without pressing."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (PATIENCE_SECONDS if patience is None else patience)
+        while True:
+            found, reasons = await self._aim(title, by, where, inputs, refresh=refresh)
+            if found is not None:
+                return found
+            if loop.time() >= end:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.teams.conversations.changed(), _LOOK_AGAIN_SECONDS)
+        raise BenchError(
+            f"{by} cannot press {title!r}:\n  " + ("\n  ".join(reasons) or "there is no card") + self.report()
+        )
+
+    async def _aim(
+        self, title: str, by: str, where: str | None, inputs: Mapping[str, str] | None, *, refresh: bool
+    ) -> tuple[Aim | None, list[str]]:
+        """The button as it is now, or why each card has none that can be pressed."""
         reasons: list[str] = []
         for post in self._visible(by, where):
             shown = await self._refreshed(post, by) if refresh else as_shown(post, post.card or {})
             try:
                 choice = shown.choice(title)
-                return Aim(self.teams, post, choice, press(choice, inputs or {}), by, self.report)
+                return Aim(self.teams, post, choice, press(choice, inputs or {}), by, self.report), []
             except CannotPress as problem:
                 reasons.append(f"{shown.lines[0] if shown.lines else shown.activity_id}: {problem}")
-        raise BenchError(
-            f"{by} cannot press {title!r}:\n  " + ("\n  ".join(reasons) or "there is no card") + self.report()
-        )
+        return None, reasons
 
     # -- what people see -------------------------------------------------------------------------------------------
 
@@ -209,16 +229,19 @@ class Bench:
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     @overload
-    async def until(self, predicate: Callable[[], Awaitable[T | None]], timeout: float = 10.0, what: str = "") -> T: ...
+    async def until(
+        self, predicate: Callable[[], Awaitable[T | None]], timeout: float | None = None, what: str = ""
+    ) -> T: ...
 
     @overload
-    async def until(self, predicate: Callable[[], T | None], timeout: float = 10.0, what: str = "") -> T: ...
+    async def until(self, predicate: Callable[[], T | None], timeout: float | None = None, what: str = "") -> T: ...
 
-    async def until(self, predicate: Callable[[], Any], timeout: float = 10.0, what: str = "") -> Any:
+    async def until(self, predicate: Callable[[], Any], timeout: float | None = None, what: str = "") -> Any:
         """Waits until the predicate gives something true, and returns that. A BenchError in it means not yet.
 
-        Raises BenchError after `timeout` seconds; `what` says in its text what was waited for.
+        Raises BenchError after `timeout` seconds, else after PATIENCE_SECONDS; `what` says what was waited for.
         """
+        timeout = PATIENCE_SECONDS if timeout is None else timeout
         end = asyncio.get_running_loop().time() + timeout
         problem: Exception | None = None
         while True:
@@ -233,7 +256,7 @@ class Bench:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.teams.conversations.changed(), _LOOK_AGAIN_SECONDS)
 
-    async def until_card(self, words: str, *, by: str, where: str | None = None, timeout: float = 10.0) -> Shown:
+    async def until_card(self, words: str, *, by: str, where: str | None = None, timeout: float | None = None) -> Shown:
         """Waits until a card with these words is there for this person and returns it."""
 
         def look() -> Shown | None:
@@ -242,7 +265,7 @@ class Bench:
         return await self.until(look, timeout, f"a card with {words!r} for {by}")
 
     async def until_button(
-        self, title: str, *, by: str, where: str | None = None, refresh: bool = True, timeout: float = 10.0
+        self, title: str, *, by: str, where: str | None = None, refresh: bool = True, timeout: float | None = None
     ) -> Shown:
         """Waits until this person sees a button of that title, refreshing as Teams does, and returns its card."""
 

@@ -83,7 +83,7 @@ class People:
             if move.rarely and now - self._pressed.get(move.title, 0.0) < _NOT_AGAIN_SECONDS:
                 continue
             try:
-                aim = await bench.aim(move.title, by=move.by, where=move.where, inputs=move.inputs)
+                aim = await bench.aim(move.title, by=move.by, where=move.where, inputs=move.inputs, patience=0)
             except BenchError:
                 continue
             self._pressed[move.title] = now

@@ -102,7 +102,7 @@ async def test_what_teams_would_not_send_is_an_error_that_says_why(
     await talk.bench.until_card("Lock Megan", by="alex")
 
     with pytest.raises(BenchError) as problem:
-        await talk.bench.click(title, by="alex", inputs=inputs)
+        await talk.bench.click(title, by="alex", inputs=inputs, patience=0)
 
     assert reason in str(problem.value)
     assert talk.bot.presses == []
@@ -238,7 +238,7 @@ async def test_nobody_sees_another_persons_chat(talk: Talk) -> None:
 
     assert talk.bench.cards(by="alex") == []
     with pytest.raises(BenchError, match="cannot press"):
-        await talk.bench.click("Lock now", by="alex", inputs={"why": "x"})
+        await talk.bench.click("Lock now", by="alex", inputs={"why": "x"}, patience=0)
 
 
 async def test_a_restarted_bot_answers_at_the_same_place(talk: Talk) -> None:
