@@ -243,7 +243,7 @@ def test_the_table_is_whole() -> None:
     assert len(words) == len(set(words))
     assert {row.name for row in COMMANDS} == {
         *("compromise", "status", "report", "tasks", "close", "reopen", "incidents", "educate", "whoami", "help"),
-        *("stop", "resume", "setup"),
+        *("stop", "resume", "setup", "home"),
     }
     for row in COMMANDS:
         assert row.usage.split()[0] == row.name

@@ -10,6 +10,7 @@ from typing import Any, cast
 from cryptography.fernet import Fernet
 
 from services.channel import Actor, Conversation, ConversationKind
+from services.errors import Gone
 from services.incidents.model import Subject
 from services.microsoft365 import Microsoft365
 from services.microsoft365.accounts import Account, People, Roles
@@ -125,6 +126,8 @@ class FakeDirectory:
 
     async def account(self, object_id: str) -> Account:
         await self._asked("account", object_id)
+        if object_id not in self.accounts:
+            raise Gone(service="graph", sought=object_id)
         return self.accounts[object_id]
 
     async def groups_of(self, object_id: str, group_ids: Iterable[str]) -> frozenset[str]:
