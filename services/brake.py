@@ -6,6 +6,9 @@ written down, read, or shown on a card goes on.
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -39,11 +42,25 @@ class Stop:
 class Brake:
     """The gate before every effect."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, recent_seconds: float = 0.0) -> None:
+        """`recent_seconds` is for what happens very often: that no stop held so long ago is good enough for it."""
         self._database = database
+        self._recent_seconds = recent_seconds
+        self._free_at = -math.inf
+        self._one = asyncio.Lock()
 
     async def insist(self) -> None:
         """Raises Stopped while a stop holds."""
+        if not self._recent_seconds:
+            await self._look()
+            return
+        async with self._one:  # whoever waited here takes the answer of who was before
+            if time.monotonic() - self._free_at >= self._recent_seconds:
+                asked = time.monotonic()
+                await self._look()
+                self._free_at = asked
+
+    async def _look(self) -> None:
         async with self._database.read() as connection:
             held = await current(connection)
         if held is not None:

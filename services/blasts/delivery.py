@@ -39,6 +39,7 @@ JOB = "blast"
 CALLS = "teams-calls"
 _LATE = timedelta(hours=12)
 _LOOK_FOR_THE_LEAD_SECONDS = 0.5
+_STOP_SEEN_AFTER_SECONDS = 0.25  # each message asks; a database is not asked for each
 
 # What a stop of all work pauses when its run begins; a recall stays as it is, and its run is not begun.
 _SENDING = (BlastState.SCHEDULED.value, BlastState.RUNNING.value)
@@ -64,7 +65,7 @@ class Delivery:
         now: Callable[[], datetime],
     ) -> None:
         self.database = database
-        self.channel = BrakedChannel(channel, brake.Brake(database).insist)
+        self.channel = BrakedChannel(channel, brake.Brake(database, recent_seconds=_STOP_SEEN_AFTER_SECONDS).insist)
         self.installer = installer
         self.mail = mail
         self.tell = tell

@@ -34,6 +34,19 @@ async def test_a_stop_holds_until_it_is_taken_off(database: Database) -> None:
             await brake.take_off(connection, ALEX, Clock()())
 
 
+async def test_what_happens_often_asks_now_and_then_and_sees_a_stop_all_the_same(database: Database) -> None:
+    often, sometimes = brake.Brake(database), brake.Brake(database, recent_seconds=3600)
+    await sometimes.insist()
+    await _stop(database)
+    await sometimes.insist()  # it has looked within the hour
+    with pytest.raises(Stopped):
+        await often.insist()
+    late = brake.Brake(database, recent_seconds=0.001)
+    for _ in range(2):  # a stop is never remembered as none
+        with pytest.raises(Stopped):
+            await late.insist()
+
+
 async def test_what_leads_to_effects_is_refused_by_name_and_reading_goes_on(database: Database) -> None:
     access = Access(settings(), FakeM365.staffed().typed, database)
     await _stop(database)

@@ -11,7 +11,7 @@ from services.incidents.report.make import make_bundle
 from simulator.bench import Bench
 from simulator.config import SimulatorConfig
 from tests.services.fakes import NOW, settings
-from tests.stories.steps import lock
+from tests.stories.steps import lock, looked
 
 _STORY = SimulatorConfig(audit_query_seconds=0, stories=("mass-phishing",))
 
@@ -20,7 +20,7 @@ async def test_a_report_tells_the_story_while_the_bot_runs(tmp_path: Path) -> No
     out = tmp_path / "out.zip"
     async with Bench.start(_STORY) as bench:
         await lock(bench, "megan@contoso.com")
-        await bench.until_button("Remove what they left…", by="alex", where="thread", timeout=60)
+        await looked(bench)
         await bench.say("report IR-0001", by="alex", where="personal")
         await bench.until_card("Report of IR-0001", by="alex", where="personal")
         made = await make_bundle(settings(data_dir=bench.bot.folder / "data"), 1, out, NOW)

@@ -34,6 +34,8 @@ async def make_bundle(settings: Settings, number: int, out: Path, now: datetime)
     """
     vault = await asyncio.to_thread(Vault.existing, settings)
     database = Database.connect_to_read(settings.sql_url)
+    if vault is not None:
+        database.seal(vault)
     try:
         async with database.read() as connection:
             incident = await store.by_number(connection, number)
