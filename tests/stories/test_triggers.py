@@ -19,7 +19,7 @@ from simulator.reading import Shown
 from simulator.world import World
 from tests.stories.steps import LOCKED, is_locked
 
-_PATIENCE = 30.0
+_PATIENCE = 90.0
 _CONFIG = SimulatorConfig(audit_query_seconds=0, device_seconds=0)
 HIGH = "High risk, seen by Microsoft"
 
