@@ -287,7 +287,9 @@ class Application:
 
     async def notes(self) -> Mapping[str, str]:
         """What an operator should know though the process is well."""
-        return {} if self.parts is None else await self.parts.triggers.notes()
+        if self.parts is None:
+            return {}
+        return {**await self.parts.guard.problems(), **await self.parts.triggers.notes()}
 
     async def on_message(self, message: Message) -> None:
         """See `bot.handler.Handler`."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from benchmarks import answers, blast, bulk, crowd, locking, microsoft365, starting
-from benchmarks.table import Row, Unit, count, megabytes, milliseconds, seconds, times
+from benchmarks.table import Row, at_most, count, megabytes, milliseconds, seconds, times
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,6 @@ class Promise:
     name: str
     benchmark: str
     must_be: str = ""
-
-
-def at_most(unit: Unit, value: float) -> str:
-    """What a target is called in the table."""
-    return f"≤ {unit(value)}"
 
 
 def _sending(benchmark: str, people: str, *, click: bool) -> Iterator[Promise]:

@@ -33,7 +33,7 @@ from simulator.config import SimulatorConfig
 from simulator.stories import STORIES, Expected, Story, Told, evicted, harmed
 from simulator.stories import apply as tell
 
-_ASKER, _APPROVER = "alex", "adele"
+_ASKER = "alex"
 _PATIENCE_SECONDS = 300.0
 MOST_TIMES_THE_LEAST = 1.25
 MOST_SECONDS = 60.0
@@ -151,34 +151,16 @@ async def _times(bench: Bench, seconds_of_a_query: float) -> tuple[float, float]
 
 async def _evict(bench: Bench) -> None:
     """Locks the account and removes all that is ticked, as a responder does who changes nothing on the plan."""
-    await _press(bench, "Lock account…")
-    await _decide(bench, "Lock now")
-    await _press(bench, "Remove what they left…")
+    await bench.click("Lock account…", by=_ASKER, where="thread", patience=_PATIENCE_SECONDS)
+    await bench.decide("Lock now", timeout=_PATIENCE_SECONDS)
+    await bench.click("Remove what they left…", by=_ASKER, where="thread", patience=_PATIENCE_SECONDS)
     card = await bench.until_button("Remove what is ticked…", by=_ASKER, where="thread", timeout=_PATIENCE_SECONDS)
     if not any(each.get("value") for each in card.inputs.values()):
         return  # of a clean account nothing is ticked
     nonce = await _round(bench)
-    await _press(bench, "Remove what is ticked…")
-    await _decide(bench, "Remove now")
+    await bench.click("Remove what is ticked…", by=_ASKER, where="thread")
+    await bench.decide("Remove now", timeout=_PATIENCE_SECONDS)
     await _investigated(bench, nonce)  # the round behind the eviction
-
-
-async def _press(bench: Bench, title: str) -> None:
-    await bench.until_button(title, by=_ASKER, where="thread", timeout=_PATIENCE_SECONDS)
-    await bench.click(title, by=_ASKER, where="thread")
-
-
-async def _decide(bench: Bench, title: str) -> None:
-    """The asker confirms, or a second person approves: whichever the rule asks for."""
-
-    async def waiting() -> tuple[str, str, str] | None:
-        for button, by, where in ((title, _ASKER, "thread"), ("Approve", _APPROVER, "personal")):
-            if any(button in shown.buttons for shown in bench.cards(by=by, where=where)[:2]):
-                return button, by, where
-        return None
-
-    button, by, where = await bench.until(waiting, _PATIENCE_SECONDS, f"a question that {title!r} or Approve answers")
-    await bench.click(button, by=by, where=where)
 
 
 # -- reading what the bot shows ------------------------------------------------------------------------------------

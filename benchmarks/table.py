@@ -46,7 +46,7 @@ class Row:
         """The target as text; empty where there is none."""
         if self.target is None:
             return ""
-        return f"≤ {times(self.target)}" if self.target_is_ratio else f"≤ {self.unit(self.target)}"
+        return at_most(times if self.target_is_ratio else self.unit, self.target)
 
     def cells(self) -> tuple[str, ...]:
         """The line as texts."""
@@ -96,6 +96,11 @@ def megabytes(value: float) -> str:
 def count(value: float) -> str:
     """A number of things."""
     return f"{value:.0f}"
+
+
+def at_most(unit: Unit, value: float) -> str:
+    """What a target is called in the table."""
+    return f"≤ {unit(value)}"
 
 
 def times(value: float) -> str:

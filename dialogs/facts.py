@@ -29,6 +29,7 @@ LOCKED = frozenset({State.DONE, State.ALREADY_SO})
 BLOCK = "block-sign-in"
 # What is proposed for nearly every account, so that it is no sign of an intruder.
 PRECAUTIONS = frozenset({"clear-recovery-details", "preserve-mail", "switch-off-mail-protocols"})
+CHECKS = tuple(step.id for step in STEPS if step.phase is Phase.SCOPE and step.risk is Risk.READ)
 _METHODS = "remove-sign-in-methods"
 WATCH = "watch-for-return"
 _ENDED_BADLY = frozenset({State.FAILED.value, State.REFUSED.value, State.UNKNOWN.value})
@@ -187,7 +188,7 @@ def checks_left(facts: Facts) -> int:
     """How many checks of this round have not ended."""
     nonce = facts.incident.investigation.get("nonce")
     begun = min((run.started_at for run in facts.latest.values() if run.cause == nonce), default=None)
-    checks = [facts.latest.get(step.id) for step in STEPS if step.phase is Phase.SCOPE and step.risk is Risk.READ]
+    checks = [facts.latest.get(check_id) for check_id in CHECKS]
     if begun is None:
         return len(checks)
     return sum(run is None or run.state is State.RUNNING or run.started_at < begun for run in checks)
@@ -195,7 +196,7 @@ def checks_left(facts: Facts) -> int:
 
 def all_checked(facts: Facts) -> bool:
     """Whether every check of the investigation was made whole, and everything was read that could be removed."""
-    runs = [facts.latest.get(step.id) for step in STEPS if step.phase is Phase.SCOPE and step.risk is Risk.READ]
+    runs = [facts.latest.get(check_id) for check_id in CHECKS]
     plans = plans_from_json(facts.incident.eviction.get("steps", {})).values()
     read = all(not plan.unread and (plan.settled is None or plan.settled.state in LOCKED) for plan in plans)
     return read and all(run is not None and run.state in LOCKED for run in runs)

@@ -29,6 +29,7 @@ from services.blasts.reach import reach_of
 from services.channel import Actor, Card, Conversation, ConversationKind
 from services.errors import BadInput, NotAllowed
 from services.incidents import store
+from services.plain_words import explain
 from services.playbook.step import Rule
 
 _MOST = 8
@@ -78,7 +79,7 @@ async def home(
             bot_name=name,
             hello=hello,
             unknown=unknown,
-            stopped=f"All work was stopped by {stop.by.name}." if stop else None,
+            stopped=explain(stop.error()).what if stop else None,
             decisions=await _decisions(parts, actor, may),
             tasks=mine,
             untaken=untaken,

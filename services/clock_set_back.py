@@ -54,14 +54,19 @@ def waits(settings: Settings) -> Sequence[Wait]:
 
 async def mend(database: Database, settings: Settings, now: datetime) -> int:
     """Has what lies too far ahead done now, and lets no question live longer than it may. Returns how many moved."""
+    ahead = [(wait, wait.column > now + wait.longest + _CLOCKS_DIFFER_BY) for wait in waits(settings)]
+    async with database.read() as connection:
+        wrong = [
+            (wait, is_ahead)
+            for wait, is_ahead in ahead
+            if (await connection.execute(sa.select(wait.column).where(is_ahead).limit(1))).first() is not None
+        ]
+    if not wrong:
+        return 0
     moved = 0
-    for wait in waits(settings):
-        ahead = wait.column > now + wait.longest + _CLOCKS_DIFFER_BY
-        async with database.read() as connection:
-            if (await connection.execute(sa.select(wait.column).where(ahead).limit(1))).first() is None:
-                continue
-        async with database.write() as connection:
-            update = sa.update(wait.column.table).where(ahead).values({wait.column.name: now + wait.then})
+    async with database.write() as connection:
+        for wait, is_ahead in wrong:
+            update = sa.update(wait.column.table).where(is_ahead).values({wait.column.name: now + wait.then})
             moved += (await connection.execute(update)).rowcount
     if moved:
         log.warning("the clock was set back: %d times were moved", moved)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.channel import Actor, Conversation, ConversationKind
 from services.database import Database, insert_once, tables
@@ -89,6 +90,12 @@ class People:
         async with self._database.read() as connection:
             rows = await connection.execute(sa.select(tables.people.c.teams_id).where(wanted))
             return tuple(sorted(teams_id for teams_id in rows.scalars() if teams_id))
+
+
+async def newest_service_url(connection: AsyncConnection) -> str | None:
+    """Where the person answers who was met in Teams last; None before anybody was met."""
+    query = sa.select(tables.people.c.service_url).order_by(tables.people.c.last_seen.desc()).limit(1)
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
 def _person(row: sa.Row[Any]) -> Person:

@@ -197,6 +197,18 @@ class Bench:
                 reasons.append(f"{shown.lines[0] if shown.lines else shown.activity_id}: {problem}")
         return None, reasons
 
+    async def decide(self, title: str, timeout: float | None = None) -> None:
+        """Alex confirms by the button of that title, or Adele approves: whichever the rule asks for."""
+
+        async def waiting() -> tuple[str, str, str] | None:
+            for button, by, where in ((title, "alex", "thread"), ("Approve", "adele", "personal")):
+                if any(button in shown.buttons for shown in self.cards(by=by, where=where)[:2]):
+                    return button, by, where
+            return None
+
+        button, by, where = await self.until(waiting, timeout, f"a question that {title!r} or Approve answers")
+        await self.click(button, by=by, where=where)
+
     # -- what people see -------------------------------------------------------------------------------------------
 
     def cards(self, *, by: str, where: str | None = None) -> list[Shown]:

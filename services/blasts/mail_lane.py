@@ -48,11 +48,9 @@ class MailLane:
             free = _MOST_UNDER_WAY - await _under_way(connection, blast.id)
             query = sa.select(_R.number, _R.address, _R.language).where(*queued).order_by(_R.number).limit(max(0, free))
             waiting = (await connection.execute(query)).all()
-            unknown = {
-                _number(mail.key)
-                for mail in (await self._mailing.states(connection, _cause(blast)) if waiting else ())
-                if mail.state is MailState.UNKNOWN
-            }
+            keys = [_key(blast, row.number) for row in waiting]
+            known = await self._mailing.states(connection, _cause(blast), keys)
+            unknown = {_number(mail.key) for mail in known if mail.state is MailState.UNKNOWN}
             mails, refused, again = [], [], []
             for row in waiting:
                 if row.number in unknown:

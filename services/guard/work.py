@@ -7,18 +7,18 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.access import Access, Permission, Role
 from services.channel import Actor, Conversation
-from services.database import Database, tables
+from services.database import Database
 from services.errors import BadInput, Conflict, IRBotError
 from services.guard import store
 from services.guard.looking import Looking, Picture
 from services.guard.model import Alarm, AlarmState, Change, differences, without
 from services.incidents.store import same_nonce
 from services.microsoft365 import Microsoft365
+from services.people import newest_service_url
 from services.posts import PostKind, Posts
 from services.settings import Settings
 from services.triggers.places import Places
@@ -154,9 +154,8 @@ class Guard:
 
     async def service_url(self) -> str | None:
         """Where the person answers who was met in Teams last."""
-        query = sa.select(tables.people.c.service_url).order_by(tables.people.c.last_seen.desc()).limit(1)
         async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+            return await newest_service_url(connection)
 
     async def problems(self) -> Mapping[str, str]:
         """What the last look could not read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -93,9 +93,11 @@ class Mailing:
         self._changed.set()
         return new
 
-    async def states(self, connection: AsyncConnection, cause: str) -> tuple[Sent, ...]:
-        """What became of the mails of a cause."""
-        return await outbox.states(connection, cause)
+    async def states(
+        self, connection: AsyncConnection, cause: str, keys: Collection[str] | None = None
+    ) -> tuple[Sent, ...]:
+        """What became of the mails of a cause, all of them or those with these keys."""
+        return await outbox.states(connection, cause, keys)
 
     async def cancel(self, connection: AsyncConnection, cause: str) -> int:
         """Takes back the mails of a cause that have not been handed over. Returns how many."""

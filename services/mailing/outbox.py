@@ -7,7 +7,7 @@ The intent is committed before the mail is handed over. A mail whose process die
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,9 +72,11 @@ async def want(
     return new
 
 
-async def states(connection: AsyncConnection, cause: str) -> tuple[Sent, ...]:
-    """What became of all mails of a cause, by key."""
+async def states(connection: AsyncConnection, cause: str, keys: Collection[str] | None = None) -> tuple[Sent, ...]:
+    """What became of the mails of a cause, all of them or those with these keys, by key."""
     query = sa.select(_MAILS).where(_MAILS.c.cause == cause).order_by(_MAILS.c.key)
+    if keys is not None:
+        query = query.where(_MAILS.c.key.in_(keys))
     return tuple(
         Sent(row.key, row.recipient, MailState(row.state), row.reason, row.finished_at or row.intent_at)
         for row in await connection.execute(query)

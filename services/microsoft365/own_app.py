@@ -86,7 +86,7 @@ class OwnAppReader:
         GET /servicePrincipals?$filter=appId&$expand=owners; Application.Read.All; read only.
         """
         fields = (
-            "id", "displayName", "accountEnabled", "appRoles", "keyCredentials", "passwordCredentials", "replyUrls",
+            "id", "displayName", "accountEnabled", "keyCredentials", "passwordCredentials", "replyUrls",
             "notificationEmailAddresses",
         )  # fmt: skip
         return _app_from(await self._one(_PRINCIPAL, self._graph.client.service_principals, fields))

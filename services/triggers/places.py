@@ -9,9 +9,10 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from services.channel import Conversation, ConversationKind
-from services.database import Database, insert_once, tables
+from services.database import Database, insert_once
 from services.database.trigger_tables import trigger_places
 from services.incidents.model import conversation_from_json
+from services.people import newest_service_url
 from services.settings import Settings
 
 
@@ -50,12 +51,11 @@ class Places:
         if not channel_id:
             return None
         query = sa.select(trigger_places.c.conversation).where(trigger_places.c.channel_id == channel_id)
-        newest = sa.select(tables.people.c.service_url).order_by(tables.people.c.last_seen.desc()).limit(1)
         async with self._database.read() as connection:
             kept = (await connection.execute(query)).scalar_one_or_none()
             if kept is not None:
                 return conversation_from_json(kept)
-            service_url = (await connection.execute(newest)).scalar_one_or_none()
+            service_url = await newest_service_url(connection)
         if not service_url:
             return None
         tenant = self._settings.tenant_id

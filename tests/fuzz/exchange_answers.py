@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 from hypothesis import strategies as st
 
-from services.errors import Bug, IRBotError
+from services.errors import Bug
 from services.microsoft365.exchange import ALL, RestBackend
 from services.microsoft365.exchange.pace import Pace
 from services.microsoft365.exchange.protocols import Protocol
 from tests.fuzz.graph_answers import names_in
-from tests.fuzz.hostile import ANY_JSON, DEEP, ID, LEAVES, TEXTS, argument, json_of, unstorable, written
-from tests.fuzz.rounds import Broken, Came, Kind
+from tests.fuzz.hostile import ANY_JSON, DEEP, ID, LEAVES, TEXTS, argument, json_of, written
+from tests.fuzz.rounds import Came, Kind, came_of
 from tests.services.microsoft365.exchange.conftest import Hours
 from tests.services.microsoft365.graph_bench import settings
 
@@ -152,18 +152,12 @@ class Office:
         """Calls one function against scripted answers, the last of which stays."""
         name, given, scripted = value
         self.scripted = list(scripted)
-        try:
-            found = self.runner.run(self._call(name, given))
-        except IRBotError as error:
-            if isinstance(error, Bug) and all(status == 200 for status, *_ in scripted) and not _our_refusal(error):
-                raise Broken(f"{name}: {error!r}") from error
-            found = error.data
-            came = Came.REFUSED
-        else:
-            came = Came.ANSWERED
-        if (bad := unstorable(found)) is not None:
-            raise Broken(f"{name} gives a text that no database takes: {bad[:80]!r}")
-        return came
+        answered = all(status == 200 for status, *_ in scripted)
+        return came_of(
+            name,
+            lambda: self.runner.run(self._call(name, given)),
+            lambda error: answered and not _our_refusal(error),
+        )
 
     async def _call(self, name: str, given: dict[str, Any]) -> Any:
         async with asyncio.timeout(30):

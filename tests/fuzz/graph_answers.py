@@ -15,11 +15,10 @@ from typing import Any
 import httpx
 from hypothesis import strategies as st
 
-from services.errors import Bug, IRBotError
 from services.microsoft365 import Microsoft365, Tokens
 from services.microsoft365.exchange import backend
-from tests.fuzz.hostile import ANY_JSON, DEEP, ID, LEAVES, argument, json_of, unstorable, written
-from tests.fuzz.rounds import Broken, Came, Kind
+from tests.fuzz.hostile import ANY_JSON, DEEP, ID, LEAVES, argument, json_of, written
+from tests.fuzz.rounds import Came, Kind, came_of
 from tests.services.microsoft365.graph_bench import BASE, EMPTY, GraphBench, settings
 from tests.services.microsoft365.test_areas import functions
 
@@ -112,18 +111,9 @@ class Area:
         ]
         self.wire.requests.clear()
         statuses = {status for status, _ in scripted}
-        try:
-            found = self.runner.run(self._call(name, given))
-        except IRBotError as error:
-            if isinstance(error, Bug) and not statuses & {400, 304, 405, 410}:
-                raise Broken(f"{name}: {error!r}") from error
-            found = error.data
-            came = Came.REFUSED
-        else:
-            came = Came.ANSWERED
-        if (bad := unstorable(found)) is not None:
-            raise Broken(f"{name} gives a text that no database takes: {bad[:80]!r}")
-        return came
+        return came_of(
+            name, lambda: self.runner.run(self._call(name, given)), lambda _: not statuses & {400, 304, 405, 410}
+        )
 
     async def _call(self, name: str, given: dict[str, Any]) -> Any:
         async with asyncio.timeout(30):

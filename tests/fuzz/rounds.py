@@ -13,7 +13,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.hostile import LONG_PHASES
+from services.errors import Bug, IRBotError
+from tests.fuzz.hostile import LONG_PHASES, unstorable
 
 
 class Came(Enum):
@@ -25,6 +26,24 @@ class Came(Enum):
 
 class Broken(AssertionError):
     """A promise is not kept: the text says which, and for what."""
+
+
+def came_of(name: str, call: Callable[[], Any], is_fault: Callable[[Bug], bool]) -> Came:
+    """What came of one call of a function that reads answers from outside. `is_fault` tells our own mistakes.
+
+    Raises Broken for such a one, and where the function gives what cannot be stored; anything but a typed error passes.
+    """
+    try:
+        found = call()
+    except IRBotError as error:
+        if isinstance(error, Bug) and is_fault(error):
+            raise Broken(f"{name}: {error!r}") from error
+        found, came = error.data, Came.REFUSED
+    else:
+        came = Came.ANSWERED
+    if (bad := unstorable(found)) is not None:
+        raise Broken(f"{name} gives a text that no database takes: {bad[:80]!r}")
+    return came
 
 
 @dataclass(frozen=True)

@@ -38,17 +38,7 @@ async def looked(bench: Bench, by: str = "alex") -> Shown:
 
 async def decide(bench: Bench, title: str) -> None:
     """The asker confirms, or a second person approves: whichever the rule asks for."""
-
-    async def waiting() -> str | None:
-        for button, by, where in ((title, "alex", "thread"), ("Approve", "adele", "personal")):
-            for shown in bench.cards(by=by, where=where)[:2]:
-                if button in shown.buttons:
-                    return button
-        return None
-
-    button = await bench.until(waiting, 60.0, f"a question that {title!r} or Approve answers")
-    by, where = ("alex", "thread") if button == title else ("adele", "personal")
-    await bench.click(button, by=by, where=where)
+    await bench.decide(title, timeout=60.0)
 
 
 def is_locked(user: User) -> bool:

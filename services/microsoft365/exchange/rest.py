@@ -21,6 +21,7 @@ from services.errors import AuthBroken, IRBotError, MissingPermission, Stopped, 
 from services.microsoft365.exchange import answers, wire
 from services.microsoft365.exchange.backend import SERVICE, Anchor, Call, Host, Parameter, Record, Result, checked
 from services.microsoft365.exchange.pace import Pace, Sleep
+from services.microsoft365.graph_errors import permissions_in
 from services.microsoft365.operations import Gate, always_open
 from services.microsoft365.trust import trusted_authorities
 from services.settings import Cloud, Settings
@@ -322,7 +323,7 @@ class RestBackend:
     async def _explain(self, error: AuthBroken) -> NoReturn:
         """A refused token without the app role is a missing permission, and the token itself tells."""
         token = await self._tokens.token(self._scope)
-        if APP_ROLE not in wire.roles_of(token):
+        if APP_ROLE not in (permissions_in(token) or ()):
             raise MissingPermission(permissions=[APP_ROLE], service=SERVICE) from None
         raise error
 

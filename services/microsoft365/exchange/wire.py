@@ -103,13 +103,3 @@ def claims_of(headers: httpx.Headers) -> str | None:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8")
     except ValueError:
         return None
-
-
-def roles_of(token: str) -> frozenset[str]:
-    """The app roles inside a token; only read to word our own error."""
-    try:
-        payload = token.split(".")[1]
-        claims = decoded(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return frozenset(map(str, claims.get("roles") or ()))
-    except (IndexError, ValueError, AttributeError, TypeError):
-        return frozenset()

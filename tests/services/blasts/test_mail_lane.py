@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -39,11 +40,13 @@ class FakeMailing:
             self.ends.setdefault(mail.key, MailState.WANTED)
         return len(mails)
 
-    async def states(self, connection: AsyncConnection, cause: str) -> tuple[Sent, ...]:
+    async def states(
+        self, connection: AsyncConnection, cause: str, keys: Collection[str] | None = None
+    ) -> tuple[Sent, ...]:
         return tuple(
             Sent(key, self.mails[key].recipient, state, "", NOW)
             for key, state in self.ends.items()
-            if key.startswith(cause)
+            if key.startswith(cause) and (keys is None or key in keys)
         )
 
     async def cancel(self, connection: AsyncConnection, cause: str) -> int:
