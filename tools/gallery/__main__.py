@@ -32,7 +32,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "gallery", help="where to put the pictures")
     parser.add_argument("--only", default="", help="only cards whose name contains this")
     parser.add_argument("--theme", choices=tuple(THEMES), action="append", help="light or dark; both where left out")
-    parser.add_argument("--width", type=int, action="append", help="in pixels; 300, 460 and 700 where left out")
+    parser.add_argument("--width", type=int, action="append", help="in pixels; 320, 460 and 700 where left out")
     return parser.parse_args(given)
 
 
