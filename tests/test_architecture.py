@@ -50,9 +50,11 @@ def imported(places: Iterable[str]) -> Arrows:
     found = set()
     for module, path in _modules(ROOT):
         source = home(module)
+        if source is None:
+            continue
         for target, _ in _imports(module, path.read_text(encoding="utf-8")):
             there = home(target)
-            if source is not None and there is not None and source != there:
+            if there is not None and source != there:
                 found.add((source, there))
     return found
 

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,8 @@ def _modules(root: Path) -> Iterator[tuple[str, Path]]:
                 yield ".".join(path.relative_to(root).with_suffix("").parts), path
 
 
-def _imports(module: str, source: str) -> Iterator[tuple[str, bool]]:
+@cache
+def _imports(module: str, source: str) -> tuple[tuple[str, bool], ...]:
     """Every module that is imported, and whether that happens inside a function."""
     tree = ast.parse(source)
     inside = {
@@ -170,9 +172,7 @@ def _imports(module: str, source: str) -> Iterator[tuple[str, bool]]:
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         for node in ast.walk(function)
     }
-    for node in ast.walk(tree):
-        for target in _targets(module, node):
-            yield target, id(node) in inside
+    return tuple((target, id(node) in inside) for node in ast.walk(tree) for target in _targets(module, node))
 
 
 def _targets(module: str, node: ast.AST) -> Iterator[str]:
