@@ -60,6 +60,10 @@ class Brake:
                 await self._look()
                 self._free_at = asked
 
+    def look_again(self) -> None:
+        """Lets no earlier answer count: what begins now asks the database."""
+        self._free_at = -math.inf
+
     async def _look(self) -> None:
         async with self._database.read() as connection:
             held = await current(connection)

@@ -65,7 +65,8 @@ class Delivery:
         now: Callable[[], datetime],
     ) -> None:
         self.database = database
-        self.channel = BrakedChannel(channel, brake.Brake(database, recent_seconds=_STOP_SEEN_AFTER_SECONDS).insist)
+        self._brake = brake.Brake(database, recent_seconds=_STOP_SEEN_AFTER_SECONDS)
+        self.channel = BrakedChannel(channel, self._brake.insist)
         self.installer = installer
         self.mail = mail
         self.tell = tell
@@ -109,6 +110,7 @@ class Delivery:
         if blast is None:
             return
         self._running += 1
+        self._brake.look_again()
         self.channel.leave(self.budget.rate)
         try:
             if blast.state is BlastState.RECALLING:

@@ -41,6 +41,9 @@ async def test_what_happens_often_asks_now_and_then_and_sees_a_stop_all_the_same
     await sometimes.insist()  # it has looked within the hour
     with pytest.raises(Stopped):
         await often.insist()
+    sometimes.look_again()
+    with pytest.raises(Stopped):
+        await sometimes.insist()
     late = brake.Brake(database, recent_seconds=0.001)
     for _ in range(2):  # a stop is never remembered as none
         with pytest.raises(Stopped):
