@@ -2,6 +2,6 @@
 # Further arguments: make test ARGS="-k lock"
 PYTHON ?= python3
 
-.PHONY: demo test drill bench score fuzz chaos gallery lint audit
-demo test drill bench score fuzz chaos gallery lint audit:
+.PHONY: demo test thorough drill bench score fuzz chaos gallery lint audit
+demo test thorough drill bench score fuzz chaos gallery lint audit:
 	@$(PYTHON) dev.py $@ $(ARGS)

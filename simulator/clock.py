@@ -25,7 +25,7 @@ class Clock:
 
 def stamp(moment: datetime) -> str:
     """The directory's own form of a time: whole seconds, Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
 
 
 def parse_stamp(text: str) -> datetime:

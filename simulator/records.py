@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from simulator.clock import stamp
+from simulator.ids import new_guid
 
 if TYPE_CHECKING:
     from simulator.tenant import User
@@ -79,7 +79,7 @@ class Records:
     ) -> Json:
         """Writes a sign-in into the log; `more` sets further properties."""
         row: Json = {
-            "id": str(uuid4()),
+            "id": new_guid(),
             "createdDateTime": stamp(at),
             "userId": user.id,
             "userDisplayName": user.display_name,
@@ -91,7 +91,7 @@ class Records:
             "ipAddress": ip_address,
             "clientAppUsed": client,
             "userAgent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Edg/142.0",
-            "correlationId": str(uuid4()),
+            "correlationId": new_guid(),
             "conditionalAccessStatus": "notApplied",
             "appliedConditionalAccessPolicies": [],
             "isInteractive": interactive,
@@ -119,9 +119,9 @@ class Records:
             "authenticationRequirement": "singleFactorAuthentication",
             "authenticationDetails": [],
             "incomingTokenType": "none" if interactive else "refreshToken",
-            "uniqueTokenIdentifier": str(uuid4()),
+            "uniqueTokenIdentifier": new_guid(),
             "autonomousSystemNumber": 64500,
-            "sessionId": str(uuid4()),
+            "sessionId": new_guid(),
             "originalRequestId": "",
         } | more
         self.sign_ins.append(row)
@@ -145,7 +145,7 @@ class Records:
     ) -> Json:
         """Puts a message into a folder of a mailbox, by the folder's well-known name."""
         row: Json = {
-            "id": f"AAMk{uuid4().hex}",
+            "id": f"AAMk{new_guid().replace('-', '')}",
             "subject": subject,
             "bodyPreview": body[:255],
             "body": {"contentType": "text", "content": body},
@@ -159,9 +159,9 @@ class Records:
             "sentDateTime": stamp(at),
             "receivedDateTime": stamp(at),
             "lastModifiedDateTime": stamp(at),
-            "internetMessageId": f"<{uuid4()}@simulated>",
+            "internetMessageId": f"<{new_guid()}@simulated>",
             "internetMessageHeaders": [],
-            "conversationId": uuid4().hex,
+            "conversationId": new_guid().replace("-", ""),
             "hasAttachments": False,
             "importance": "normal",
             "isDraft": False,
@@ -175,7 +175,7 @@ class Records:
     def add_file(self, user: User, at: datetime, name: str, text: str = "") -> Json:
         """Puts a file into the OneDrive of a person. `text` is what the search finds it by."""
         row: Json = {
-            "id": f"01{uuid4().hex}",
+            "id": f"01{new_guid().replace('-', '')}",
             "name": name,
             "size": len(text),
             "file": {"mimeType": "application/octet-stream"},
@@ -200,7 +200,7 @@ class Records:
             "userPrincipalName": user.upn,
         }
         self.risky_users[user.id] = row
-        self.risk_history[user.id].append(row | {"id": str(uuid4()), "userId": user.id})
+        self.risk_history[user.id].append(row | {"id": new_guid(), "userId": user.id})
         return row
 
 

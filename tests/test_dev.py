@@ -91,7 +91,7 @@ def test_packages_that_cannot_be_had_are_a_sentence_and_are_tried_again(prepared
 def test_an_unknown_command_names_the_known_ones(prepared: Path) -> None:
     answer = run(prepared, "dmeo")
     assert answer.returncode == 2
-    assert "demo|test|drill" in answer.stderr
+    assert "demo|test|thorough|drill" in answer.stderr
 
 
 @pytest.mark.parametrize(

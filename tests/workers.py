@@ -7,6 +7,7 @@ others compute, and no long story is left for the end. Browsers stay with one pr
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from aiohttp import web_app
 
 _T = TypeVar("_T")
 
@@ -48,6 +50,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     waiting = [item for item in items if item.nodeid.startswith(_WAITING)]
     first = {*browsers, *waiting}
     items[:] = spread(browsers, waiting, [item for item in items if item not in first], place[1])
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays for the whole run: nobody need look through it for garbage again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Lets go of a test's tenant: aiohttp remembers the handlers of a thousand applications, and all that they hold."""
+    web_app._cached_build_middleware.cache_clear()
 
 
 def spread(browsers: Sequence[_T], waiting: Sequence[_T], rest: Sequence[_T], processes: int) -> list[_T]:

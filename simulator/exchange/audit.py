@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from simulator.exchange.audit_log import log
 from simulator.exchange.cmdlets.call import Call
 from simulator.exchange.parameters import Edit
+from simulator.ids import new_guid
 
 _READING = ("Get-", "Search-")
 
@@ -21,7 +21,7 @@ def log_change(call: Call) -> None:
         exchange,
         call.now,
         call.cmdlet,
-        record_id=str(uuid4()),
+        record_id=new_guid(),
         upn=call.by,
         record_type="ExchangeAdmin",
         workload="Exchange",

@@ -61,9 +61,22 @@ BOUNDARIES = [
     for when in (When.BEFORE, When.AFTER)
     if not (method == "GET" and when is When.AFTER)
 ]
+# Each costs two bots' starts. What a test run always tries: an effect that did not happen, two that nobody wrote down,
+# and a card of which nobody knows.
+_ALWAYS = {("block", When.BEFORE), ("block", When.AFTER), ("revoke", When.AFTER), ("edit of the card", When.AFTER)}
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES, ids=lambda b: f"{b.when} {b.name}".replace(" ", "-"))
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        pytest.param(
+            each,
+            id=f"{each.when} {each.name}".replace(" ", "-"),
+            marks=() if (each.name, each.when) in _ALWAYS else pytest.mark.thorough,
+        )
+        for each in BOUNDARIES
+    ],
+)
 async def test_a_lock_survives_a_kill(boundary: Boundary) -> None:
     # A lagging replica: what the next process reads first may be older than what the last one did.
     async with Bench.start(SimulatorConfig(replication_seconds=0.3), own_process=True) as bench:
@@ -86,13 +99,15 @@ async def test_a_lock_survives_a_kill(boundary: Boundary) -> None:
         _the_books_are_right(bench.bot.folder / "data" / "irbot.sqlite")
 
 
-@pytest.mark.parametrize("when", [When.BEFORE, When.AFTER])
 @pytest.mark.parametrize(
-    ("service", "method", "path"),
+    ("service", "method", "path", "when"),
     [
-        ("graph", "POST", "checkMemberGroups"),
-        ("graph", "GET", "authentication/methods"),
-        ("connector", "POST", "/activities"),
+        pytest.param("graph", "POST", "checkMemberGroups", When.BEFORE, marks=pytest.mark.thorough),
+        pytest.param("graph", "POST", "checkMemberGroups", When.AFTER, marks=pytest.mark.thorough),
+        ("graph", "GET", "authentication/methods", When.BEFORE),
+        pytest.param("graph", "GET", "authentication/methods", When.AFTER, marks=pytest.mark.thorough),
+        pytest.param("connector", "POST", "/activities", When.BEFORE, marks=pytest.mark.thorough),
+        ("connector", "POST", "/activities", When.AFTER),
     ],
 )
 async def test_the_opening_of_an_incident_survives_a_kill(service: str, method: str, path: str, when: When) -> None:

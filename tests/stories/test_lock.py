@@ -228,14 +228,7 @@ async def test_a_second_incident_of_one_account_is_not_opened(bench: Bench) -> N
 
 @pytest.mark.parametrize(
     "written",
-    [
-        "MEGAN@CONTOSO.COM",
-        "megan",
-        "<mailto:megan@contoso.com>",
-        "“megan@contoso.com”",
-        "{megan}",
-        "megan@contoso.com.",
-    ],
+    ["<mailto:MEGAN@CONTOSO.COM>", "“megan”."],  # every other form: tests/dialogs/test_commands.py
 )
 async def test_an_account_may_be_named_in_many_ways(bench: Bench, written: str) -> None:
     card = await open_incident(bench, written)
@@ -245,10 +238,8 @@ async def test_an_account_may_be_named_in_many_ways(bench: Bench, written: str) 
 @pytest.mark.parametrize(
     ("written", "name"),
     [
-        ("miriam.o'connor@contoso.com", "Miriam O'Connor"),
         ("miriam.o’connor@contoso.com", "Miriam O'Connor"),  # noqa: RUF001
         ("ravi_fabrikam.com#EXT#@contoso.onmicrosoft.com", "Ravi Patel"),
-        ("jose@contoso.com", "José Müller"),
     ],
 )
 async def test_unusual_names_are_found(bench: Bench, written: str, name: str) -> None:

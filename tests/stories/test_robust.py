@@ -144,7 +144,7 @@ async def test_what_is_delivered_again_because_no_answer_came_is_done_once(bench
     assert len(cards_in_thread(bench)) == 1
 
 
-@pytest.mark.parametrize("seconds", [1.0, 5.0])
+@pytest.mark.parametrize("seconds", [pytest.param(1.0, marks=pytest.mark.thorough), 5.0])
 async def test_an_orderly_stop_in_the_middle_loses_nothing_and_repeats_nothing(seconds: float) -> None:
     async with Bench.start(own_process=True, settings={"stop_seconds": "3"}) as bench:
         aim = await over_the_button(bench, "megan@contoso.com")

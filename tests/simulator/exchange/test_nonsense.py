@@ -33,14 +33,17 @@ NONSENSE: tuple[Any, ...] = (
 async def test_nonsense_is_refused_politely(admin: Admin, cmdlet: str) -> None:
     names = [name for name, _ in SIGNATURES[cmdlet.lower()].parameters.values()]
     fine = {"Identity": "megan", "Mailbox": "megan"}
+    headers = admin.headers()  # one token for all: signing costs more than asking
+
+    async def asked(parameters: dict[str, Any]) -> None:
+        answer = await admin.post(cmdlet, parameters, headers=headers)
+        assert answer.status_code in {200, 400, 403, 404}, (cmdlet, parameters, answer.text)
+
     for value in NONSENSE:
         whole = dict.fromkeys(names, value)
         kept = whole | {name: known for name, known in fine.items() if name in names}
         for parameters in (whole, kept, {"Identity": value}):
-            answer = await admin.post(cmdlet, parameters)
-            assert answer.status_code in {200, 400, 403, 404}, (cmdlet, parameters, answer.text)
-    for name in names:
-        for value in NONSENSE:
-            one = {known: good for known, good in fine.items() if known in names} | {name: value}
-            answer = await admin.post(cmdlet, one)
-            assert answer.status_code in {200, 400, 403, 404}, (cmdlet, one, answer.text)
+            await asked(parameters)
+    for number, name in enumerate(names):  # each one alone meets a quarter of it
+        for value in NONSENSE[number % 4 :: 4]:
+            await asked({known: good for known, good in fine.items() if known in names} | {name: value})
