@@ -22,6 +22,8 @@ from services.database.sealed import Seal
 _WRITES = "irbot_writes"
 _BUSY_SECONDS = 15
 _MIGRATION_LOCK = 4_871_102_660_073_221
+# A replica that freezes in the middle of a transaction holds its locks; after this PostgreSQL takes them back.
+_IDLE_IN_TRANSACTION_SECONDS = 30
 
 
 def _is_sqlite(url: str) -> bool:
@@ -33,8 +35,17 @@ def _is_sqlite(url: str) -> bool:
 
 def sync_url(url: str) -> str:
     """The same database for a synchronous driver (migrations, the durable engine)."""
-    driver = "sqlite" if _is_sqlite(url) else "postgresql+psycopg"
-    return sa.make_url(url).set(drivername=driver).render_as_string(hide_password=False)
+    parsed = sa.make_url(url).set(drivername="sqlite") if _is_sqlite(url) else _postgres(url)
+    return parsed.render_as_string(hide_password=False)
+
+
+def _postgres(url: str) -> sa.URL:
+    """The address for our driver, with what each connection asks of the server beside what the address asks."""
+    parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+    asked = parsed.query.get("options", "")
+    given = asked if isinstance(asked, str) else " ".join(asked)
+    idle = f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_SECONDS}s"
+    return parsed if idle in given else parsed.update_query_dict({"options": f"{given} {idle}".strip()})
 
 
 def _migrations() -> Config:
@@ -88,9 +99,7 @@ class Database:
         """Connects to a database that is migrated already; the first query is what reaches it."""
         parsed = sa.make_url(url)
         if not _is_sqlite(url):
-            return cls(
-                create_async_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
-            )
+            return cls(create_async_engine(_postgres(url), pool_pre_ping=True, pool_size=10))
         parsed = parsed.set(drivername="sqlite+aiosqlite")
         engine = create_async_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)

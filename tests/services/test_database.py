@@ -59,6 +59,26 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     assert _differences(empty_url) == []
 
 
+@pytest.mark.parametrize("asked", [{}, {"options": "-c work_mem=5MB"}])
+async def test_a_replica_that_freezes_in_a_transaction_lets_go_of_its_locks(
+    postgres: Cluster, asked: dict[str, str]
+) -> None:
+    address = sa.make_url(postgres.url(postgres.new_database())).update_query_dict(asked)
+    url = address.render_as_string(hide_password=False)
+    database = Database.connect(url)
+    engine = sa.create_engine(sync_url(sync_url(url)))  # the durable engine's connections too
+    show = [sa.text("SHOW idle_in_transaction_session_timeout"), sa.text("SHOW work_mem")]
+    try:
+        async with database.read() as connection:
+            ours = [await connection.scalar(each) for each in show]
+        with engine.connect() as plain:
+            its = [plain.scalar(each) for each in show]
+    finally:
+        await database.close()
+        engine.dispose()
+    assert ours == its == ["30s", "5MB" if asked else "4MB"]
+
+
 def test_replicas_may_migrate_at_the_same_time(postgres: Cluster) -> None:
     url = postgres.url(postgres.new_database())
     with ThreadPoolExecutor(4) as pool:
