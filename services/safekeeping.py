@@ -14,17 +14,17 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.database import Database, migrate, newest_revision, tables
-from services.database.sealed import PREFIX
+from services.database import Database, migrate, newest_revision
+from services.database.schema import metadata
+from services.database.sealed import PREFIX, Packed
 from services.database.sealing import close_anew
 from services.durable import ENGINE_FILE, LOCK_FILE, take_lock
 from services.errors import BadInput, Conflict
 from services.settings import Settings
 from services.vault import Vault
 
-_AT_ONCE = 50  # pieces of evidence in one transaction
+_AT_ONCE = 50  # pieces in one transaction
 
 
 def backup(settings: Settings, out: Path) -> int:
@@ -76,7 +76,7 @@ def restore(settings: Settings, copy: Path, now: datetime) -> Path | None:
 
 
 async def rotate(settings: Settings) -> int:
-    """Encrypts everything anew under the newest key: evidence, and where people are reached. Gives how many pieces.
+    """Encrypts all that is encrypted anew under the newest key; gives how many pieces.
 
     The bot may run; safe to run again.
 
@@ -87,27 +87,14 @@ async def rotate(settings: Settings) -> int:
         raise BadInput(reason="one-data-key")
     vault = await asyncio.to_thread(Vault.open, settings)
     database = Database.connect(settings.sql_url)
-    renewed, last, lost = 0, "", 0
+    renewed = lost = 0
     try:
-        while True:
-            async with database.write() as connection:
-                rows = await _next(connection, last)
-                for row in rows:
-                    try:
-                        body = await asyncio.to_thread(vault.renew, row.body)
-                    except Conflict:
-                        lost += 1
-                        continue
-                    await connection.execute(
-                        sa.update(tables.evidence).where(tables.evidence.c.id == row.id).values(body=body)
-                    )
-                    renewed += 1
-            if not rows:
-                break
-            last = rows[-1].id
+        for column in _packed_columns():
+            done, failed = await _pack_anew(database, vault, column)
+            renewed, lost = renewed + done, lost + failed
         database.seal(vault)
         closed = await close_anew(database)
-    except Conflict as error:  # of what is closed; the evidence is done
+    except Conflict as error:  # of what is closed; what is packed is done
         lost += int(str(error.data.get("lost") or 0))
         closed = int(str(error.data.get("renewed") or 0))
     finally:
@@ -117,14 +104,29 @@ async def rotate(settings: Settings) -> int:
     return renewed + closed
 
 
-async def _next(connection: AsyncConnection, after: str) -> list[sa.Row[tuple[str, bytes]]]:
-    query = (
-        sa.select(tables.evidence.c.id, tables.evidence.c.body)
-        .where(tables.evidence.c.id > after)
-        .order_by(tables.evidence.c.id)
-        .limit(_AT_ONCE)
-    )
-    return list(await connection.execute(query))
+def _packed_columns() -> list[sa.Column[bytes]]:
+    return [column for table in metadata.sorted_tables for column in table.columns if isinstance(column.type, Packed)]
+
+
+async def _pack_anew(database: Database, vault: Vault, column: sa.Column[bytes]) -> tuple[int, int]:
+    """Packs one column under the newest key. Gives how many pieces are, and for how many there is no key."""
+    [key] = column.table.primary_key.columns
+    renewed, lost, last = 0, 0, ""
+    while True:
+        query = sa.select(key, column).where(key > last, column.is_not(None)).order_by(key).limit(_AT_ONCE)
+        async with database.write() as connection:
+            rows = list(await connection.execute(query))
+            for id_, packed in rows:
+                try:
+                    body = await asyncio.to_thread(vault.renew, packed)
+                except Conflict:
+                    lost += 1
+                    continue
+                await connection.execute(sa.update(column.table).where(key == id_).values({column: body}))
+                renewed += 1
+        if not rows:
+            return renewed, lost
+        last = rows[-1][0]
 
 
 def _file(settings: Settings) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.database.sealed import SealedJson
+from services.database.sealed import Packed, SealedJson
 from services.database.tables import UtcTime, metadata
 
 report_offers = sa.Table(
@@ -19,7 +19,7 @@ report_offers = sa.Table(
     sa.Column("nonce", sa.String(32), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("upload", sa.LargeBinary),  # encrypted: who holds the address may write to the person's files
+    sa.Column("upload", Packed),  # who holds the address may write to the person's files
     sa.Column("asked_at", UtcTime, nullable=False),
     sa.Column("finished_at", UtcTime),
     sa.Index("ix_report_offers_state", "state"),

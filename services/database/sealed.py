@@ -68,6 +68,13 @@ class SealedJson(sa.types.TypeDecorator[Any]):
         return json.loads(_opened(value, dialect)) if isinstance(value, str) and value.startswith(PREFIX) else value
 
 
+class Packed(sa.types.TypeDecorator[bytes]):
+    """Bytes that whoever writes and reads them packs with `Vault.pack`; a change of keys finds them by this type."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+
 def seal(dialect: sa.Dialect, with_: Seal | None) -> None:
     """From now on, whatever goes through this engine is closed and opened; with None no more."""
     setattr(dialect, _SEAL, with_)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.database.sealed import SealedJson, SealedText
+from services.database.sealed import Packed, SealedJson, SealedText
 
 metadata = sa.MetaData(
     naming_convention={
@@ -94,7 +94,7 @@ evidence = sa.Table(
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("body", Packed, nullable=False),
     sa.Index("ix_evidence_incident_id", "incident_id"),
 )
 

@@ -8,12 +8,16 @@ import shutil
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from services.database import Database, tables
+from services.database.operation_tables import report_offers
+from services.database.schema import metadata
+from services.database.sealed import Packed
 from services.durable import ENGINE_FILE, LOCK_FILE, take_lock
 from services.errors import BadInput, Conflict
 from services.incidents import store
@@ -186,6 +190,42 @@ async def test_evidence_goes_under_the_newest_key(ours: Settings) -> None:
     assert len(await numbers(ours, (NEW,))) == 3
     with pytest.raises(Conflict):
         await numbers(ours, (OLD,))
+
+
+async def test_whatever_is_packed_goes_under_the_newest_key(ours: Settings) -> None:
+    packed = [(table, column) for table in metadata.sorted_tables for column in table.columns if _is_binary(column)]
+    assert {(table.name, column.name) for table, column in packed} == {
+        ("evidence", "body"),
+        ("report_offers", "upload"),
+    }
+    assert all(isinstance(column.type, Packed) for _, column in packed)  # what a change of keys goes by
+    await opened(ours, 1)
+    database = Database.connect(ours.sql_url)
+    offer: dict[str, Any] = {
+        "id": "offer",
+        "kind": "report",
+        "person": {},
+        "conversation": {},
+        "nonce": "",
+        "reason": "",
+    }
+    async with database.write() as connection:
+        upload = Vault((OLD,)).pack(b"the address")
+        row = offer | {"state": "accepted", "upload": upload, "asked_at": NOW}
+        await connection.execute(sa.insert(report_offers).values(row))
+        await connection.execute(sa.insert(report_offers).values(row | {"id": "without", "upload": None}))
+    await rotate(settings(data_dir=ours.data_dir, data_keys=f"{NEW},{OLD}"))
+    async with database.read() as connection:
+        for _, column in packed:
+            query = sa.select(column).where(column.is_not(None))
+            assert [bool(Vault((NEW,)).unpack(value)) for value in (await connection.execute(query)).scalars()] == [
+                True
+            ]
+    await database.close()
+
+
+def _is_binary(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.LargeBinary | Packed)
 
 
 async def test_with_one_key_there_is_nothing_to_change_to(ours: Settings) -> None:
