@@ -46,7 +46,6 @@ from services.database.sealing import close_what_is_open
 from services.durable import ENGINE_FILE, LOCK_FILE, Durable, take_lock, unfit_sqlite
 from services.errors import Conflict, UpstreamDown
 from services.guard.work import Guard
-from services.incidents import store
 from services.incidents.report.delivery import DELIVER, OFFER, Deliveries
 from services.mailing import Mailing
 from services.microsoft365 import open_microsoft365
@@ -65,6 +64,7 @@ from services.playbook.runner import Runner
 from services.posts import Posts
 from services.recovery.work import RecoveryWork
 from services.requests import Requests
+from services.retention import Retention
 from services.rights import steps_of
 from services.settings import Settings, load
 from services.setup import Setup
@@ -340,13 +340,14 @@ def _register_steps(durable: Durable, preparation: Preparation, on_demand: OnDem
 
 
 def _tick_the_rows(clockwork: Clockwork, parts: Parts) -> None:
-    """What falls due in our own tables: expiries, reminders, evidence whose time is over, cards with a clock."""
+    """What falls due in our own tables: expiries, reminders, what has had its time, cards with a clock."""
     database, posts, now = parts.database, parts.posts, parts.now
-    keep = timedelta(days=parts.settings.evidence_days)
+    settings = parts.settings
+    retention = Retention(database, evidence_days=settings.evidence_days, record_days=settings.record_days)
     clockwork.every(REFRESH_SECONDS, "organisation", parts.setup.organisation.refresh)
     clockwork.every(_EXPIRY_SECONDS, "approvals", parts.approvals.expire_due)
     clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
-    clockwork.every(_PURGE_SECONDS, "evidence", lambda: store.purge_evidence(database, now() - keep))
+    clockwork.every(_PURGE_SECONDS, "retention", lambda: retention.purge(now()))
     clockwork.every(_CARD_CLOCK_SECONDS, "card clocks", lambda: posts.refresh_headlines(now() - _CARD_CLOCK_RUNS_FOR))
     clockwork.every(_LOST_POSTS_SECONDS, "lost posts", lambda: posts.recover(now()))
     clockwork.every(_SET_BACK_SECONDS, "clock set back", lambda: clock_set_back.mend(database, parts.settings, now()))

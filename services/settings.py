@@ -137,6 +137,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("var")
     data_keys: Secrets = ()  # Fernet keys for evidence, newest first; empty: a key file in data_dir
     evidence_days: float = Field(default=180, gt=0)  # how long evidence is kept
+    record_days: float = Field(default=1095, ge=0)  # how long closed incidents, lessons and people are; 0: for good
     database_url: SecretStr = SecretStr("")  # empty: SQLite in data_dir; it may carry a password
 
     # Who may do what: Entra group object ids, members counted transitively
