@@ -79,6 +79,7 @@ _CARD_CLOCK_SECONDS = 60.0
 _LOST_POSTS_SECONDS = 20.0
 _SET_BACK_SECONDS = 10.0
 _PURGE_SECONDS = 3600.0
+_AROUND_THE_WORK_SECONDS = 0.5
 _CARD_CLOCK_RUNS_FOR = timedelta(hours=1)
 _WEBHOOK_SECONDS = 2.0
 _TRIGGER_SECONDS = 2.0
@@ -415,8 +416,16 @@ def build(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now
     app = web.Application()
     app[APPLICATION] = application
     app.cleanup_ctx.append(application.life)
+    # The work of a click gets what the setting says; looking up who asks and writing it down come on top.
+    patience = bot.server.Patience(answer_seconds=settings.answer_seconds + _AROUND_THE_WORK_SECONDS)
     bot.server.install(
-        app, settings, application, application.messenger, {"work": application.ready}, notes=application.notes
+        app,
+        settings,
+        application,
+        application.messenger,
+        {"work": application.ready},
+        patience=patience,
+        notes=application.notes,
     )
     return app
 

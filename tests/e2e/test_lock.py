@@ -53,6 +53,7 @@ def assert_all_answered(stage: Stage) -> None:
     assert [(answer.fault, answer.activity) for answer in stage.teams.delivery.failures] == []
 
 
+@pytest.mark.thorough
 async def test_a_responder_locks_an_ordinary_account(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams
 ) -> None:
@@ -90,6 +91,7 @@ async def test_a_privileged_account_is_locked_when_somebody_else_approves(
     assert_all_answered(stage)
 
 
+@pytest.mark.thorough
 async def test_who_asked_cannot_approve_even_as_an_approver(
     stage: Stage, before: Callable[[str], Before], diego: PersonAtTeams, adele: PersonAtTeams
 ) -> None:
@@ -109,6 +111,7 @@ async def test_who_asked_cannot_approve_even_as_an_approver(
     assert_all_answered(stage)
 
 
+@pytest.mark.thorough
 async def test_a_refused_request_changes_nothing_and_the_thread_says_so(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams, adele: PersonAtTeams
 ) -> None:
@@ -123,6 +126,7 @@ async def test_a_refused_request_changes_nothing_and_the_thread_says_so(
     assert_all_answered(stage)
 
 
+@pytest.mark.thorough
 async def test_a_personal_chat_answers_questions_and_locks_nobody(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams
 ) -> None:

@@ -36,6 +36,7 @@ def headlines(bench: Bench) -> int:
     return len([post for post in bench.posts(by="alex", where="thread") if "IR-0001" in post.summary])
 
 
+@pytest.mark.thorough
 async def test_three_share_an_incident_and_each_press_counts_once(database_url: str) -> None:
     async with replicas(3, database_url, _AT_ONCE) as (bench, _):
         await ask(bench, "megan@contoso.com")
@@ -47,6 +48,7 @@ async def test_three_share_an_incident_and_each_press_counts_once(database_url: 
         assert headlines(bench) == 1
 
 
+@pytest.mark.thorough
 async def test_two_people_on_two_bots_decide_one_approval_once(database_url: str) -> None:
     async with replicas(2, database_url, _AT_ONCE) as (bench, _):
         await ask(bench, "isaiah@contoso.com")

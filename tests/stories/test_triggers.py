@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 import app
 from simulator.bench import Bench
 from simulator.channel.identities import team_of
@@ -175,6 +177,7 @@ async def test_only_responders_decide_and_a_dismissal_keeps_name_and_reason_unti
         await bench.until(lambda: len(cards_about(bench, "Patti Fernandez")) == 2 or None, _PATIENCE, "a new card")
 
 
+@pytest.mark.thorough
 async def test_what_is_medium_waits_for_the_morning_and_a_restart_loses_nothing() -> None:
     night = datetime.now(UTC).replace(hour=23, minute=30)
     clock = Clock(night - datetime.now(UTC))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from simulator.bench import Bench
 from simulator.clock import stamp
 from simulator.config import SimulatorConfig
@@ -108,6 +110,7 @@ async def _ended_by_looking(bench: Bench) -> bool:
     return sum(card.has("Done by Alex Wilber") and card.has("Checked.") for card in cards) == 2
 
 
+@pytest.mark.thorough
 async def test_planning_survives_a_kill_and_posts_one_plan() -> None:
     async with Bench.start(_STORY, own_process=True) as bench:
         await lock(bench, bench.user("megan").upn)

@@ -37,6 +37,9 @@ SENT_AGAIN: Mapping[str, str] = {
 }
 _MOST_DEATHS = 150
 
+# So many boundaries that a test run leaves them to `make thorough`.
+_LONG = {"switch-off-mail-protocols", "remove-delegates", "disable-imap-everywhere", "disable-mail-flow"}
+
 Made = Callable[[Context, Change], Awaitable[None]]
 Seen = Callable[[Context, Change], Awaitable[bool]]
 Boundary = tuple[str, str, int]
@@ -154,7 +157,10 @@ class Case:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("step", WITH_EFFECTS, ids=lambda step: step.id)
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(step, id=step.id, marks=pytest.mark.thorough if step.id in _LONG else ()) for step in WITH_EFFECTS],
+)
 async def test_a_death_at_each_boundary_loses_nothing_and_does_nothing_twice(step: Step, database: Database) -> None:
     who, deaths = chosen(step)[0], Deaths()
     subject, account = (await people())[who]
