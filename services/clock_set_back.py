@@ -36,7 +36,8 @@ class Wait:
 def waits(settings: Settings) -> Sequence[Wait]:
     """Every column that decides when something is done next."""
     life = timedelta(minutes=settings.approval_minutes)
-    poll = timedelta(seconds=settings.trigger_seconds) + _AFTER_A_FAILURE
+    every = max(timedelta(seconds=settings.trigger_seconds), timedelta(minutes=settings.guard_minutes))
+    poll = every + _AFTER_A_FAILURE
     return (
         Wait(mail_tables.mail_senders.c.not_before, _AFTER_A_FAILURE),
         Wait(mail_tables.mail_senders.c.reports_read_to, _NO_TIME),

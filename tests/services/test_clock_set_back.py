@@ -9,6 +9,7 @@ from services.channel import Conversation
 from services.database import Database, tables
 from services.database.schema import metadata
 from services.posts import Post, PostKind, Posts
+from services.triggers.polls import Polls
 from tests.services.fakes import CHANNEL, NOW, settings
 
 
@@ -37,6 +38,15 @@ async def test_what_waits_as_long_as_it_may_goes_on_waiting(database: Database) 
     await posts.retry_later(post, NOW, 300)
     assert await clock_set_back.mend(database, settings(), NOW) == 0
     assert await keys(database, NOW + timedelta(seconds=299)) == set()
+
+
+async def test_the_next_look_at_risks_and_at_the_groups_waits_for_its_time(database: Database) -> None:
+    chosen = settings(trigger_seconds=60, guard_minutes=15)
+    polls = Polls(database, "one")
+    for source, pause in (("risks", timedelta(seconds=60)), ("guard", timedelta(minutes=15))):
+        assert (await polls.claim(source, NOW))[0]
+        await polls.finish(source, NOW, NOW + pause, watermark=NOW)
+    assert await clock_set_back.mend(database, chosen, NOW) == 0
 
 
 async def test_what_was_being_sent_by_a_clock_that_ran_ahead_is_sent_again(database: Database) -> None:
