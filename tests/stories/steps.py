@@ -15,7 +15,7 @@ async def open_incident(bench: Bench, account: str, by: str = "alex") -> Shown:
     """Writes the command in the channel and waits for the plan."""
     await bench.say(f"compromise {account}", by=by)
     # The sign-in reports allow five requests in ten seconds: behind another investigation this takes its time.
-    return await bench.until_button("Lock account…", by=by, where="thread", timeout=30)
+    return await bench.until_button("Lock account…", by=by, where="thread", timeout=60)
 
 
 async def ask(bench: Bench, account: str, by: str = "alex") -> Pressed:
