@@ -19,7 +19,7 @@ from typing import Any
 
 from simulator.stories import STORIES
 from tests.chaos import warm
-from tests.chaos.harms import drawn
+from tests.chaos.harms import Scene, drawn
 from tests.chaos.rounds import Result
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -84,7 +84,8 @@ def _play(seed: int, chosen: argparse.Namespace) -> Result:
     try:
         values: dict[str, Any] = mine.recv()
     except EOFError:
-        return Result(seed, str(drawn(seed, story=chosen.story)), broken=["the round itself broke off"])
+        played = drawn(seed, story=chosen.story)
+        return Result(seed, str(played), played.story, broken=["the round itself broke off"])
     finally:
         process.join()
     return Result(**values)
@@ -93,10 +94,14 @@ def _play(seed: int, chosen: argparse.Namespace) -> Result:
 def _table(results: Sequence[Result], seconds: float) -> str:
     """What all rounds come to."""
     harms = Counter(kind for result in results for kind in result.harms)
+    stories = Counter(result.story for result in results)
     rows = [
         ("rounds", str(len(results))),
+        *((f"  {story}", str(count)) for story, count in sorted(stories.items())),
+        ("rounds in which people were warned", str(sum(Scene.WARNING in result.scenes for result in results))),
         ("harms", str(sum(harms.values()))),
         *((f"  {kind}", str(count)) for kind, count in sorted(harms.items())),
+        ("faults whose call was never made", str(sum(result.unmet for result in results))),
         ("rounds with several harms at once", str(sum(result.at_once for result in results))),
         ("starts of the bot after the first", str(sum(max(0, result.starts - 1) for result in results))),
         ("buttons pressed", str(sum(result.presses for result in results))),

@@ -23,6 +23,7 @@ class Scene(StrEnum):
     LOCKING = "locking"
     EVICTING = "evicting"
     INFORMING = "informing"
+    WARNING = "warning"
     GIVING_BACK = "giving-back"
 
 
@@ -54,6 +55,11 @@ class Harm:
     after_seconds: float
     lasts_seconds: float = 0.0
     how: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What it is counted as: a call that only comes late is not one that fails."""
+        return "call is too slow" if str(self.how.get("error", "")).startswith("too slow") else self.kind.value
 
     def __str__(self) -> str:
         how = " ".join(f"{name}={_short(value)}" for name, value in self.how.items())
@@ -147,6 +153,15 @@ _CALLS: Mapping[Scene, Sequence[tuple[str, str | None, str]]] = {
         ("connector", "PUT", "/activities"),
         ("connector", "POST", "/activities"),
     ),
+    Scene.WARNING: (
+        ("connector", "POST", "/activities"),
+        ("connector", "POST", "/activities"),
+        ("connector", "POST", "/v3/conversations$"),
+        ("connector", "PUT", "/activities"),
+        ("graph", "POST", "sendMail|/send$|/messages"),
+        ("graph", "GET", "/users"),
+        ("graph", "GET", "mailFolders|/messages"),
+    ),
     Scene.GIVING_BACK: (
         ("graph", "PATCH", "/users/[^/]+$"),
         ("graph", "POST", "temporaryAccessPass|roleAssign"),
@@ -167,6 +182,7 @@ _WEIGHTS: Mapping[HarmKind, int] = {
 }
 # Where the account can be given back in the end: those of the cloud, with a mailbox and an owner.
 _CAN_BE_GIVEN_BACK = frozenset({"global-administrator", "invoice-fraud", "mass-phishing", "method-and-device"})
+_HAS_NO_MAILBOX = frozenset({"guest"})  # it has sent nothing of which anybody could be warned
 
 
 def drawn(seed: int, *, story: str = "") -> Round:
@@ -175,6 +191,8 @@ def drawn(seed: int, *, story: str = "") -> Round:
     chosen = story or list(STORIES)[seed % len(STORIES)]
     engine = Engine.POSTGRESQL if random.random() < 0.4 else Engine.SQLITE
     scenes = [Scene.OPENING, Scene.LOCKING, Scene.EVICTING, Scene.INFORMING]
+    if chosen not in _HAS_NO_MAILBOX and random.random() < 0.6:
+        scenes.append(Scene.WARNING)
     if chosen in _CAN_BE_GIVEN_BACK and random.random() < 0.4:
         scenes.append(Scene.GIVING_BACK)
     harms = [_harm(random, random.choice(scenes), engine) for _ in range(random.randint(1, _MOST_HARMS))]

@@ -23,6 +23,7 @@ class Inflicting:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._tasks: list[asyncio.Task[None]] = []
+        self._faults: list[tuple[Fault, int | None]] = []  # and how often each was to be met
         self._does: Mapping[HarmKind, Callable[[Harm], Awaitable[None]]] = {
             HarmKind.CALL_FAILS: self._fail_a_call,
             HarmKind.CLOCK_MOVES: self._move_the_clock,
@@ -39,11 +40,12 @@ class Inflicting:
             if harm.scene is scene:
                 self._tasks.append(asyncio.create_task(self._inflict(harm)))
 
-    async def over(self) -> None:
-        """Returns when every harm that has begun is over, and nothing more is to come."""
+    async def over(self) -> int:
+        """Returns when every harm that has begun is over, and nothing more is to come: how many faults met no call."""
         await asyncio.gather(*self._tasks)
         self._stage.no_more_faults()
         self._stage.partner.status = 204
+        return sum(fault.times == times for fault, times in self._faults)
 
     async def _inflict(self, harm: Harm) -> None:
         await asyncio.sleep(harm.after_seconds)
@@ -51,10 +53,13 @@ class Inflicting:
 
     async def _fail_a_call(self, harm: Harm) -> None:
         call = {name: value for name, value in harm.how.items() if name != "error"}
-        self._stage.sim.world.faults.add(Fault(**call, **ERRORS[harm.how["error"]]))
+        self._set(Fault(**call, **ERRORS[harm.how["error"]]))
 
     async def _kill_at_a_call(self, harm: Harm) -> None:
-        self._stage.sim.world.faults.add(Fault(kind=Kind.KILL, pid=self._stage.bot.pid, **harm.how))
+        self._set(Fault(kind=Kind.KILL, pid=self._stage.bot.pid, **harm.how))
+
+    def _set(self, fault: Fault) -> None:
+        self._faults.append((self._stage.sim.world.faults.add(fault), fault.times))
 
     async def _kill(self, _harm: Harm) -> None:
         await self._stage.bot.kill()

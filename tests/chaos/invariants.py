@@ -6,22 +6,27 @@ Each function looks at one thing, and gives what is broken in words; `INVARIANTS
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+from services.blasts.model import AudienceDigest, BlastState, RecipientState, Via
 from services.incidents.timeline import Entry, first_break
 from services.playbook.step import State
 from services.vault import Vault
-from simulator.channel.conversations import Post
+from simulator.channel.conversations import Json, Post, card_in
 from simulator.journal import Entry as Request
 from simulator.pressing import as_shown
 from simulator.stories import STORIES, evicted, harmed
 from tests.chaos.books import Books, Row
+from tests.chaos.patience import Patience
 from tests.chaos.secrets import Overheard
 from tests.chaos.stage import SENDER, Stage
 from tests.chaos.story import Story
@@ -29,7 +34,10 @@ from tests.stories.test_secrecy import found
 
 _GOOD = {State.ALREADY_SO.value, State.DONE.value}
 _ENDS = {state.value for state in State} - {State.RUNNING.value}
+_REST_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
 _MARK = "x-irbot-message"
+_SEND_AGAIN = frozenset({412, 429, 502, 503, 504})  # Teams' own list: sent again, even where it had arrived
 _CHANGING_CMDLETS = re.compile(r"^/(Add|Disable|Enable|New|Remove|Set)-")
 # Requests that change nothing in the tenant, though their method could.
 _ONLY_ASK = re.compile(
@@ -78,8 +86,14 @@ class After:
 
     @cached_property
     def books(self) -> Books:
-        """Read once, when the round is over."""
-        return Books.read(self.stage.database_url, self.stage.data_key)
+        """Read once, at a moment when nothing is being done: now and then a card is drawn again, and is behind."""
+        patience = Patience(_REST_SECONDS)
+        while True:
+            books = Books.read(self.stage.database_url, self.stage.data_key)
+            left = books.unfinished()
+            if not left or patience.is_over(left):
+                return books
+            time.sleep(_LOOK_SECONDS)
 
     @property
     def told(self) -> Any:
@@ -90,6 +104,26 @@ class After:
         """The timeline of an incident."""
         rows = [row for row in self.books["timeline"] if row["incident_id"] == incident_id]
         return sorted(rows, key=lambda row: row["seq"])
+
+    def marks(self) -> Counter[str]:
+        """How often each mail of the bot has left, by its mark."""
+        owner = self.stage.bench().user(SENDER).id
+        return Counter(
+            header["value"]
+            for mail in self.stage.sim.world.tenant.records.mail[owner]
+            if mail.get("parentFolderId") == "sentitems"
+            for header in mail.get("internetMessageHeaders") or ()
+            if header["name"] == _MARK
+        )
+
+    def reached(self, blast: Row) -> dict[str, Counter[str]]:
+        """Who has a message of this blast in their own chat: object id to how many in which chat."""
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for record in self.stage.bench().teams.conversations:
+            for post in record.posts if record.kind == "personal" else ():
+                if post.by_bot and not post.deleted and blast["nonce"] in _card_text(_first_card(post)):
+                    found[next(iter(record.members))][record.id] += 1
+        return dict(found)
 
     def latest(self) -> dict[str, Row]:
         """The run of each step that began last, by the timeline's order, which no clock can change."""
@@ -176,15 +210,7 @@ def nothing_hangs(after: After) -> Iterator[str]:
 
 def nothing_was_sent_twice(after: After) -> Iterator[str]:
     """No mail, webhook or question came twice, and what is said to be sent has arrived."""
-    records = after.stage.sim.world.tenant.records
-    owner = after.stage.bench().user(SENDER).id
-    marks = Counter(
-        header["value"]
-        for mail in records.mail[owner]
-        if mail.get("parentFolderId") == "sentitems"
-        for header in mail.get("internetMessageHeaders") or ()
-        if header["name"] == _MARK
-    )
+    marks = after.marks()
     for row in after.books["mails"]:
         came = marks[row["mark"]]
         if came > 1 or (came == 0 and row["state"] == "sent") or (came and row["state"] in {"cancelled", "wanted"}):
@@ -198,16 +224,42 @@ def nothing_was_sent_twice(after: After) -> Iterator[str]:
 
 def replies_came_once(after: After) -> Iterator[str]:
     """No answer stands in a conversation twice; cards that are kept up to date may, where nobody knew of the first."""
-    known = {row["activity_id"]: row for row in after.books["posts"]}
-    seen: Counter[tuple[str, str]] = Counter()
+    wanted: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in after.books["posts"]:
+        if row["kind"] == "reply" and row["card"] is not None and row["conversation"] is not None:
+            wanted[row["conversation"]["id"], _card_text(row["card"])].append(row["subject_key"])
     for record in after.stage.bench().teams.conversations:
-        for post in record.posts:
-            row = known.get(post.activity_id)
-            if row is not None and row["kind"] == "reply":
-                seen[record.id, row["subject_key"]] += 1
-    for (_, key), count in seen.items():
-        if count > 1:
-            yield f"reply {key} stands there {count} times"
+        came = Counter(_card_text(card) for post in record.posts if post.by_bot and (card := _first_card(post)))
+        for card, count in came.items():
+            keys = wanted.get((record.id, card), ())
+            if keys and count > len(keys) + _repeats_asked_for(after, record.id):
+                yield f"reply {keys[0]} stands there {count} times, and was wanted {len(keys)} times"
+
+
+def everybody_was_told_once(after: After) -> Iterator[str]:
+    """Nobody of a frozen audience was missed without being known for it, nobody was told twice, and nobody else."""
+    marks = after.marks()
+    mails = {row["key"]: row["mark"] for row in after.books["mails"]}
+    people: dict[str, list[Row]] = {row["id"]: [] for row in after.books["blasts"]}
+    for row in sorted(after.books["blast_recipients"], key=lambda row: row["number"]):
+        people[row["blast_id"]].append(row)
+    for blast in after.books["blasts"]:
+        audience, came = people[blast["id"]], after.reached(blast)
+        digest = AudienceDigest()
+        for row in audience:
+            digest.add(row["number"], row["address"], row["channel"], row["language"], row["zone"])
+        if blast["digest"] and (blast["people"], blast["audience_digest"]) != (len(audience), digest.value()):
+            yield f"the audience of {blast['title']!r} is not the one that was frozen"
+        for row in audience:
+            if row["channel"] == Via.MAIL.value:
+                count, again = marks[mails.get(f"blast:{blast['id']}:{row['number']}", "")], 0
+            else:
+                chats = came.pop(row["address"], {})
+                count, again = sum(chats.values()), sum(_repeats_asked_for(after, chat) for chat in chats)
+            if not _fits(row["state"], count, again, ended=blast["state"] == BlastState.DONE.value):
+                yield f"{blast['title']!r} is {row['state']} for {row['address']}, and came {count} times"
+        for address in came:
+            yield f"{blast['title']!r} came to {address}, for whom it was not meant"
 
 
 def the_chain_is_whole(after: After) -> Iterator[str]:
@@ -270,6 +322,7 @@ INVARIANTS: Mapping[str, Callable[[After], Iterator[str]]] = {
         nothing_hangs,
         nothing_was_sent_twice,
         replies_came_once,
+        everybody_was_told_once,
         the_chain_is_whole,
         evidence_can_be_read,
         the_headline_is_true,
@@ -295,6 +348,37 @@ def steps_that_write(write: Request) -> set[str]:
     """The steps whose effect such a request can be."""
     line = f"{write.service} {write.method} {write.path}"
     return {step_id for step_id, pattern in _WRITES.items() if re.search(pattern, line)}
+
+
+def _card_text(card: Json | None) -> str:
+    return json.dumps(card, sort_keys=True)
+
+
+def _first_card(post: Post) -> Json | None:
+    """The card as it was posted, before any edit."""
+    return card_in(post.history[0]) if post.history else post.card
+
+
+def _repeats_asked_for(after: After, conversation_id: str) -> int:
+    """How many posts arrived there, and were answered with what Teams itself says is to be sent again."""
+    return sum(
+        entry.carried_out and entry.status in _SEND_AGAIN
+        for entry in after.stage.sim.world.journal
+        if entry.service == "connector" and entry.method == "POST" and conversation_id in unquote(entry.path)
+    )
+
+
+def _fits(state: str, came: int, again: int, *, ended: bool) -> bool:
+    """Whether what the rows say of one recipient is what the recipient sees."""
+    match RecipientState(state):
+        case RecipientState.SENT:
+            return 1 <= came <= 1 + again
+        case RecipientState.UNKNOWN:
+            return came <= 1 + again
+        case RecipientState.FAILED:
+            return came <= again
+        case _:  # not sent, or not any more: nobody may be left behind in what is done
+            return came <= again and not ended
 
 
 def _untrue(after: After, post: Post) -> Iterator[str]:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -20,6 +20,7 @@ from tests.chaos.bot import ForkedBot, Forks
 from tests.chaos.harms import Round, Scene, drawn
 from tests.chaos.inflicting import Inflicting
 from tests.chaos.invariants import After, broken
+from tests.chaos.patience import Patience
 from tests.chaos.people import NotReached
 from tests.chaos.secrets import Overheard
 from tests.chaos.stage import MakeBot, Stage, staged
@@ -36,8 +37,10 @@ class Result:
 
     seed: int
     words: str
+    story: str
     harms: list[str] = field(default_factory=list)
     at_once: bool = False
+    unmet: int = 0  # faults whose call was never made
     seconds: float = 0.0
     recovery_seconds: float = 0.0  # from the end of all harm until the bot said that it is ready
     rest_seconds: float = 0.0  # from the end of the story until nothing was left to do
@@ -47,14 +50,9 @@ class Result:
     broken: list[str] = field(default_factory=list)
 
 
-async def play(
-    played: Round, make_bot: MakeBot, keep_in: Path | None = None, look: Callable[[After], None] | None = None
-) -> Result:
-    """Plays it to its end. What the bot wrote is kept in a folder where something was broken.
-
-    `look` sees the round when it has been judged, while everything is still there.
-    """
-    result = Result(played.seed, str(played), [harm.kind.value for harm in played.harms])
+async def play(played: Round, make_bot: MakeBot, keep_in: Path | None = None) -> Result:
+    """Plays it to its end. What the bot wrote is kept in a folder where something was broken."""
+    result = Result(played.seed, str(played), played.story, [harm.name for harm in played.harms])
     result.at_once = played.at_once
     begun = time.monotonic()
     async with staged(played, make_bot) as stage:
@@ -74,8 +72,6 @@ async def play(
             if not await stage.until_ready():
                 result.broken.append("the bot was not ready in the end")
             result.broken += await asyncio.to_thread(broken, after)
-            if look is not None:
-                await asyncio.to_thread(look, after)
             result.starts, result.presses = stage.starts, story.presses
         finally:
             keeper.cancel()
@@ -112,7 +108,7 @@ async def _end_harm(inflicting: Inflicting, stage: Stage, result: Result) -> Non
     end = time.monotonic() + _MEET_SECONDS
     while stage.sim.world.faults.waiting() and time.monotonic() < end:  # noqa: ASYNC110  # a fault sets no event
         await asyncio.sleep(_LOOK_SECONDS)
-    await inflicting.over()
+    result.unmet = await inflicting.over()
     ended = time.monotonic()
     if not await stage.until_ready():
         result.broken.append("the bot was not ready again after all harm was over")
@@ -121,15 +117,15 @@ async def _end_harm(inflicting: Inflicting, stage: Stage, result: Result) -> Non
 
 async def _rest(stage: Stage, result: Result) -> float:
     """Waits until nothing is left to do; how long that took."""
-    begun, left = time.monotonic(), ["the database could not be read"]
-    while time.monotonic() - begun < _REST_SECONDS:
+    left, patience = ["the database could not be read"], Patience(_REST_SECONDS)
+    while not patience.is_over(left):
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             left = (await asyncio.to_thread(Books.read, stage.database_url, stage.data_key)).unfinished()
             if not left:
-                return time.monotonic() - begun
+                return patience.waited()
         await asyncio.sleep(_LOOK_SECONDS)
     result.broken += [f"never came to rest: {each}" for each in left]
-    return time.monotonic() - begun
+    return patience.waited()
 
 
 def _keep(stage: Stage, folder: Path, result: Result) -> None:

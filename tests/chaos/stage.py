@@ -21,16 +21,30 @@ from simulator.config import SimulatorConfig
 from simulator.emulator import any_free_port
 from simulator.faults import Fault, Kind
 from simulator.server import Simulator
+from simulator.stories import told
 from tests.chaos.bot import ForkedBot, MovedClock, NotStarted
-from tests.chaos.harms import CALL_SECONDS, Engine, Round
+from tests.chaos.harms import CALL_SECONDS, Engine, Round, Scene
 from tests.chaos.inside import InsideBot
 from tests.postgres import Cluster, cluster
 from tests.services.partners.receiver import Receiver, partners_file, receiver
+from tests.stories.blast_steps import sent
 
 Bot: TypeAlias = ForkedBot | InsideBot
 MakeBot: TypeAlias = Callable[[Mapping[str, str], int, Path, Path], Bot]
 
 SENDER = "reception"
+_WROTE_TO = (
+    "henrietta",
+    "isaiah",
+    "jose",
+    "joni",
+    "joni.sherman2",
+    "lee",
+    "lynne",
+    "megan",
+    "miriam.o'connor",
+    "patti",
+)
 _DISK_MEGABYTES = 48
 _PAUSE_SECONDS = 0.3
 _READY_SECONDS = 180.0
@@ -173,7 +187,19 @@ async def staged(played: Round, make_bot: MakeBot) -> AsyncIterator[Stage]:
         environment["IRBOT_DATA_DIR"] = str(data)
         bot = make_bot(environment, port, folder / "bot.log", clock)
         stack.push_async_callback(bot.stop)
-        yield Stage(played, sim, bot, MovedClock(clock), partner, sync_url(url), key, server, disk)
+        stage = Stage(played, sim, bot, MovedClock(clock), partner, sync_url(url), key, server, disk)
+        if Scene.WARNING in played.scenes:
+            _send_mail(stage)
+        yield stage
+
+
+def _send_mail(stage: Stage) -> None:
+    """The intruder's mail to some colleagues and to others, of which people are to be warned."""
+    bench, world = stage.bench(), stage.sim.world
+    account = world.tenant.users[told(world)[stage.round.story].account_id].upn
+    inside = [f"{name}@{world.tenant.domain}" for name in _WROTE_TO]
+    sent(bench, account, "Invoice 20931 overdue", *(each for each in inside if each != account))
+    sent(bench, account, "Invoice 20931 overdue", "anna@fabrikam.com", "bernd@tailspin.de", minutes_ago=20)
 
 
 def _mount(folder: Path) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import sqlalchemy as sa
 
+from services.blasts.model import BlastKind, BlastState
 from services.incidents.model import Phase
 from services.playbook import STEPS
+from services.playbook.step import State
+from simulator.clock import stamp
 from simulator.stories import STORIES, evicted, told
 from simulator.tenant import User
 from tests.chaos.books import Books
@@ -17,6 +21,7 @@ from tests.chaos.people import Move, People
 from tests.chaos.stage import Stage
 
 PATIENCE_SECONDS = 420.0
+CLASS = {"lesson": "qr-codes", "pick": "departments", "names": "Sales\nFinance"}
 _DECIDE = (
     Move("Approve", "adele", "personal"),
     Move("Approve", "diego", "personal"),
@@ -43,7 +48,23 @@ _INFORM = (
     Move("Send now"),
     Move("Contact…", rarely=True),
     Move("Inform people", rarely=True),
+    Move("Check again", rarely=True),
     Move("Look again", rarely=True),
+)
+_WARN = (
+    Move("Warn *", "adele", "personal"),
+    Move("Ask to warn *", "grady"),
+    Move("Go on", "grady", rarely=True),
+    Move("Draw it up…", "grady", inputs={"which": "window"}, rarely=True),
+    Move("Warn…", "grady", rarely=True),
+    Move("Inform people", "grady", rarely=True),
+    Move("Look again", rarely=True),
+)
+_TEACH = (
+    Move("Send to *", "adele", "personal"),
+    Move("Ask to send to *", "grady"),
+    Move("Go on", "grady", rarely=True),
+    Move("Draw it up…", "grady", inputs=CLASS, rarely=True),
 )
 _GIVE_BACK = (
     *_DECIDE,
@@ -84,6 +105,7 @@ class Story:
             Scene.LOCKING: self._lock,
             Scene.EVICTING: self._evict,
             Scene.INFORMING: self._inform,
+            Scene.WARNING: self._warn,
             Scene.GIVING_BACK: self._give_back,
         }
         await scenes[scene]()
@@ -91,15 +113,17 @@ class Story:
     def is_locked(self) -> bool:
         """Whether the tenant shows the lock, as far as the cloud can lock this account."""
         account = self.account
+        if account.guest:  # password and sessions are their own organisation's
+            return not account.enabled
         blocked = account.synced or not account.enabled
-        new_password = account.synced or account.guest or account.password.version > self._password
+        new_password = account.synced or account.password.version > self._password
         return blocked and new_password and not account.active_sessions()
 
     def is_cleared(self) -> bool:
         """Whether nothing of what the lock and the eviction remove still works."""
         remains = set(evicted(self._told, self._stage.sim.world)) & self._left
-        on_premises = {each.item for each in self._told.truth if each.evicted_by == "scramble-password"}
-        return not (remains - on_premises if self.account.synced else remains)
+        elsewhere = "scramble-password" if self.account.synced else "revoke-sessions" if self.account.guest else None
+        return not remains - {each.item for each in self._told.truth if each.evicted_by == elsewhere}
 
     async def _open(self) -> None:
         async def write() -> None:
@@ -110,9 +134,13 @@ class Story:
 
     async def _lock(self) -> None:
         async def locked() -> bool:
-            return self.is_locked() and await self._has("step_runs", step_id="revoke-sessions", state="done")
+            ended = State.REFUSED if self.account.guest else State.DONE
+            return self.is_locked() and await self._has("step_runs", step_id="revoke-sessions", state=ended.value)
 
         await self._people.reach("the lock", locked, _LOCK, PATIENCE_SECONDS)
+        if self.account.synced:  # an administrator does on premises what the tasks say, and the directories synchronise
+            now = self._stage.sim.world.clock.now()
+            self.account.properties |= {"accountEnabled": False, "lastPasswordChangeDateTime": stamp(now)}
 
     async def _evict(self) -> None:
         async def cleared() -> bool:
@@ -126,6 +154,14 @@ class Story:
 
         await self._people.reach("the partners being told", told, _INFORM, PATIENCE_SECONDS)
 
+    async def _warn(self) -> None:
+        async def teach() -> None:
+            await self._people.write("educate", by="grady")
+
+        sent = self._is_sent
+        await self._people.reach("the warning", partial(sent, BlastKind.WARN), _WARN, PATIENCE_SECONDS)
+        await self._people.reach("the lesson", partial(sent, BlastKind.EDUCATE), _TEACH, PATIENCE_SECONDS, teach)
+
     async def _give_back(self) -> None:
         async def given_back() -> bool:
             return self.account.enabled and await self._rests()
@@ -135,6 +171,9 @@ class Story:
     async def _is_planned(self) -> bool:
         books = await self._books("incidents")
         return books is not None and any(row["plan"].get("steps") for row in books["incidents"])
+
+    async def _is_sent(self, kind: BlastKind) -> bool:
+        return await self._has("blasts", kind=kind.value, state=BlastState.DONE.value)
 
     async def _has(self, table: str, **values: str) -> bool:
         books = await self._books(table)

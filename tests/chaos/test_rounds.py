@@ -1,18 +1,13 @@
-"""A short round inside this process; and what must hold after a round is noticed where it does not."""
+"""A short round inside this process, and what the seeds draw."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import sqlalchemy as sa
-
-from services.database import tables
-from services.database.schema import metadata
 from simulator.stories import STORIES
-from tests.chaos.books import Books, engine_of
 from tests.chaos.harms import ERRORS, Engine, Harm, HarmKind, Round, Scene, drawn
 from tests.chaos.inside import InsideBot
-from tests.chaos.invariants import INVARIANTS, After
+from tests.chaos.patience import Patience
 from tests.chaos.rounds import play
 
 _ROUND = Round(
@@ -30,15 +25,9 @@ _ROUND = Round(
 )
 
 
-async def test_a_story_survives_what_is_done_to_it_and_what_is_broken_afterwards_is_noticed() -> None:
-    missed: list[str] = []
-
-    def look(after: After) -> None:
-        missed.extend(name for name, harm in _SABOTAGE.items() if not _is_noticed(after, name, harm))
-
-    result = await play(_ROUND, InsideBot, look=look)
+async def test_a_story_survives_what_is_done_to_it() -> None:
+    result = await play(_ROUND, InsideBot)
     assert result.broken == []
-    assert missed == []
 
 
 def test_a_seed_always_draws_the_same_round_and_ten_in_a_row_play_every_story() -> None:
@@ -50,59 +39,19 @@ def test_a_seed_always_draws_the_same_round_and_ten_in_a_row_play_every_story() 
     assert {harm.kind for harm in harms} == set(HarmKind)
     assert {harm.how["error"] for harm in harms if harm.kind is HarmKind.CALL_FAILS} >= set(ERRORS) - {"400", "504"}
     assert any(each.at_once for each in rounds)
+    assert {each.story for each in rounds if Scene.WARNING in each.scenes} == set(STORIES) - {"guest"}
+    assert {harm.kind for harm in harms if harm.scene is Scene.WARNING} >= {HarmKind.CALL_FAILS, HarmKind.KILL_AT_CALL}
     assert {each.engine for each in rounds} == set(Engine)
 
 
-def _is_noticed(after: After, name: str, sabotage: Callable[[After, sa.Connection], None]) -> bool:
-    """Whether the function of that name notices what is broken now; it is put right again afterwards."""
-    engine = engine_of(after.stage.database_url, after.stage.data_key)
-    saved = after.books
-    with engine.begin() as connection:
-        for kind in ("update", "delete"):
-            connection.execute(sa.text(f"DROP TRIGGER IF EXISTS timeline_no_{kind}"))
-    try:
-        with engine.connect() as connection:
-            sabotage(after, connection)
-            after.books = Books(
-                {
-                    table: list(connection.execute(sa.select(metadata.tables[table])).mappings())
-                    for table in saved.tables
-                }
-            )
-            return bool(list(INVARIANTS[name](after)))
-    finally:
-        after.books = saved
+def test_what_moves_is_waited_for_and_what_stands_still_or_never_ends_is_given_up() -> None:
+    assert not any(_given_up((0, 9, 18, 27), lambda now: now))
+    assert _given_up((0, 10, 10.1), lambda _now: "the same") == [False, False, True]
+    assert _given_up((0, 9, 18, 27, 36, 45, 54, 60, 60.1), lambda now: now)[-2:] == [False, True]
 
 
-def _allow_sign_in(after: After, _connection: sa.Connection) -> None:
-    after.story.account.properties["accountEnabled"] = True
-
-
-def _touch_somebody_else(after: After, _connection: sa.Connection) -> None:
-    after.stage.bench().user("adele").properties["accountEnabled"] = False
-
-
-def _say_a_secret(after: After, _connection: sa.Connection) -> None:
-    after.stage.bot.log.write_text(after.stage.sim.world.app_secret)
-
-
-def _set(table: sa.Table, **values: object) -> Callable[[After, sa.Connection], None]:
-    def change(_after: After, connection: sa.Connection) -> None:
-        connection.execute(sa.update(table).values(**values))
-
-    return change
-
-
-# In this order: what is done to the tenant stays.
-_SABOTAGE: dict[str, Callable[[After, sa.Connection], None]] = {
-    "every_write_was_approved": _set(tables.step_runs, cause="nobody"),
-    "approvals_are_used_once": _set(tables.approvals, state="waiting"),
-    "every_step_ended_once": _set(tables.step_runs, state="running"),
-    "nothing_hangs": _set(tables.requests, state="received"),
-    "the_chain_is_whole": _set(tables.timeline, actor_id="somebody"),
-    "evidence_can_be_read": _set(tables.evidence, sha256="0" * 64),
-    "done_is_done": _allow_sign_in,
-    "the_headline_is_true": _allow_sign_in,
-    "nothing_else_was_changed": _touch_somebody_else,
-    "no_secret_is_in_the_log": _say_a_secret,
-}
+def _given_up(times: Sequence[float], seen_at: Callable[[float], object]) -> list[bool]:
+    """Whether somebody who waits ten seconds for a change has given up at each of these times."""
+    clock = iter((0.0, *times))
+    patience = Patience(10, clock=lambda: next(clock))
+    return [patience.is_over(seen_at(time)) for time in times]

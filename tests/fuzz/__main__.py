@@ -9,8 +9,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+
+from hypothesis.errors import HypothesisWarning
 
 from tests.fuzz import command_texts
 from tests.fuzz.activities import Room
@@ -89,6 +92,7 @@ def main(given: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(given)
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore", HypothesisWarning)  # they print whole strategies, and would bury the table
     tallies: list[Tally] = []
     for name in arguments.only or KINDS:
         with KINDS[name]() as kind:
