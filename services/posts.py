@@ -44,6 +44,20 @@ class PostKind(StrEnum):
     WATCH = "watch"
 
 
+# Cards of a thread that somebody opens by a button or a command.
+_CALLED_UP = frozenset(
+    {
+        PostKind.CLOSING,
+        PostKind.GATE,
+        PostKind.HEADLINE,
+        PostKind.PARTNERS,
+        PostKind.PHASE,
+        PostKind.TASK,
+        PostKind.WATCH,
+    }
+)
+
+
 class PostState(StrEnum):
     """How far a post is. `GONE` and `UNREACHABLE` are ends; `UNKNOWN` waits for a person."""
 
@@ -96,8 +110,11 @@ class Posts:
         card: Card | None = None,
         summary: str = "",
     ) -> None:
-        """Asks for a post once per `key`; a second call with the same key changes nothing."""
-        await insert_once(
+        """Asks for a post once per `key`; a second call with the same key changes nothing.
+
+        But a card that people call up, and that did not get through or was deleted, is put up when it is called again.
+        """
+        is_new = await insert_once(
             connection,
             tables.posts,
             id=str(uuid.uuid4()),
@@ -117,6 +134,21 @@ class Posts:
             not_before=now,
             updated_at=now,
         )
+        if not is_new and kind in _CALLED_UP:
+            columns = tables.posts.c
+            ended = columns.state.in_([PostState.GONE.value, PostState.UNREACHABLE.value])
+            await connection.execute(
+                sa.update(tables.posts)
+                .where(columns.subject_key == key, ended)
+                .values(
+                    state=PostState.WANTED.value,
+                    activity_id=None,
+                    wanted_revision=columns.wanted_revision + 1,
+                    attempts=0,
+                    not_before=now,
+                    updated_at=now,
+                )
+            )
         self.changed.set()
 
     async def due(self, now: datetime, limit: int = 50) -> tuple[Post, ...]:

@@ -122,6 +122,21 @@ async def test_a_place_that_cannot_be_reached_is_left_alone(desk: DialogDesk, er
     assert (await _round(desk), await _states(desk)) == (0, {"headline": "unreachable"})
 
 
+@pytest.mark.parametrize(
+    "error", [NotFound(what="conversation"), NotAllowed(reason="x"), BadInput(reason="x")], ids=str
+)
+async def test_a_card_that_did_not_get_through_is_put_up_when_it_is_called_up_again(
+    desk: DialogDesk, error: IRBotError
+) -> None:
+    await desk.want_headline()
+    desk.channel.fail = [error]
+    await _round(desk)
+    await desk.want_headline()
+    assert (await _round(desk), await _states(desk)) == (1, {"headline": "posted"})
+    await desk.want_headline()
+    assert await _round(desk) == 0
+
+
 async def test_a_deleted_headline_is_put_up_anew(desk: DialogDesk) -> None:
     await desk.want_headline()
     await _round(desk)
