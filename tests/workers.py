@@ -10,7 +10,9 @@ import contextlib
 import gc
 import importlib
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +24,21 @@ _T = TypeVar("_T")
 
 _WITH_A_BROWSER = ("tests/e2e/",)
 _WAITING = ("tests/stories/", "tests/services/triggers/test_replicas.py", "tests/services/mailing/test_kill.py")
+
+_MEMORY = Path("/dev/shm")  # a folder of its own is made in it
+_ROOM_BYTES = 6 * 2**30
+
+
+def _write_to_memory() -> None:
+    """Half of a run would be waiting for a disk to keep what is thrown away a moment later."""
+    if "TMPDIR" in os.environ or not _MEMORY.is_dir():
+        return
+    if shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None
+
+
+_write_to_memory()
 
 # Assertions are rewritten and compiled once for all processes of a run, and for the bots that tests start.
 sys.dont_write_bytecode = False
