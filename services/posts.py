@@ -44,20 +44,6 @@ class PostKind(StrEnum):
     WATCH = "watch"
 
 
-# Cards of a thread that somebody opens by a button or a command.
-_CALLED_UP = frozenset(
-    {
-        PostKind.CLOSING,
-        PostKind.GATE,
-        PostKind.HEADLINE,
-        PostKind.PARTNERS,
-        PostKind.PHASE,
-        PostKind.TASK,
-        PostKind.WATCH,
-    }
-)
-
-
 class PostState(StrEnum):
     """How far a post is. `GONE` and `UNREACHABLE` are ends; `UNKNOWN` waits for a person."""
 
@@ -67,6 +53,23 @@ class PostState(StrEnum):
     UNKNOWN = "unknown"
     UNREACHABLE = "unreachable"
     WANTED = "wanted"
+
+
+# What people call up by a button or a command: the ends from which it comes again when they do so once more. A question
+# to a person is asked once.
+_LOST = frozenset({PostState.UNREACHABLE})
+_LOST_OR_DELETED = _LOST | {PostState.GONE}
+_COMES_AGAIN = {
+    PostKind.CLOSING: _LOST_OR_DELETED,
+    PostKind.GATE: _LOST_OR_DELETED,
+    PostKind.HEADLINE: _LOST_OR_DELETED,
+    PostKind.PARTNERS: _LOST_OR_DELETED,
+    PostKind.PHASE: _LOST_OR_DELETED,
+    PostKind.REPLY: _LOST,
+    PostKind.STEP_PLAN: _LOST,
+    PostKind.TASK: _LOST_OR_DELETED,
+    PostKind.WATCH: _LOST_OR_DELETED,
+}
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ class Posts:
     ) -> None:
         """Asks for a post once per `key`; a second call with the same key changes nothing.
 
-        But a card that people call up, and that did not get through or was deleted, is put up when it is called again.
+        But what people call up and did not get through, or a card of a thread that was deleted, comes when it is
+        called up again.
         """
         is_new = await insert_once(
             connection,
@@ -134,9 +138,9 @@ class Posts:
             not_before=now,
             updated_at=now,
         )
-        if not is_new and kind in _CALLED_UP:
+        if not is_new and kind in _COMES_AGAIN:
             columns = tables.posts.c
-            ended = columns.state.in_([PostState.GONE.value, PostState.UNREACHABLE.value])
+            ended = columns.state.in_([state.value for state in _COMES_AGAIN[kind]])
             await connection.execute(
                 sa.update(tables.posts)
                 .where(columns.subject_key == key, ended)

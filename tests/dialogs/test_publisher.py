@@ -129,12 +129,14 @@ async def test_a_card_that_did_not_get_through_is_put_up_when_it_is_called_up_ag
     desk: DialogDesk, error: IRBotError
 ) -> None:
     await desk.want_headline()
-    desk.channel.fail = [error]
+    await desk.want_reply()
+    desk.channel.fail = [error, error]
     await _round(desk)
-    await desk.want_headline()
-    assert (await _round(desk), await _states(desk)) == (1, {"headline": "posted"})
-    await desk.want_headline()
-    assert await _round(desk) == 0
+    assert await _states(desk) == {"headline": "unreachable", "reply": "unreachable"}
+    for sent in (2, 0):
+        await desk.want_headline()
+        await desk.want_reply()
+        assert (await _round(desk), await _states(desk)) == (sent, {"headline": "posted", "reply": "posted"})
 
 
 async def test_a_deleted_headline_is_put_up_anew(desk: DialogDesk) -> None:

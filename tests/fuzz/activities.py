@@ -257,7 +257,10 @@ class Room:
         for line in filter(None, lines):
             entry = json.loads(line)
             if entry["level"] in ("ERROR", "CRITICAL") or "traceback" in entry:
-                raise Broken(f"the log tells of a fault: {line[:3000]}")
+                ends = entry.get("traceback", "").strip().splitlines()[-3:]  # the same for each fault of one place
+                raise Broken(
+                    f"the log tells of a fault: {' | '.join([*map(str.strip, reversed(ends)), entry['message']])}"
+                )
             if any(secret in line for secret in self.secrets):
                 raise Broken(f"a secret is in the log: {line[:300]}")
             if any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in line):
