@@ -13,7 +13,7 @@ from enum import StrEnum
 from services import brake
 from services.channel import Actor, Conversation, ConversationKind
 from services.database import Database
-from services.errors import IRBotError, NotAllowed
+from services.errors import Gone, IRBotError, NotAllowed
 from services.guard import store as guard
 from services.incidents import store
 from services.microsoft365 import Microsoft365
@@ -102,7 +102,10 @@ class Access:
         }
 
     async def standing(self, object_id: str) -> Standing:
-        """A person's roles now; guests and disabled accounts hold none. Raises NotAllowed when the look-up fails.
+        """A person's roles now; guests and disabled accounts hold none.
+
+        Raises NotAllowed when the account is not there any more ("account-gone"), and when the look-up fails
+        ("role-check-failed"), which may be otherwise in a minute.
 
         Who was not in the group when an administrator accepted its members last holds none through it either.
         """
@@ -113,7 +116,8 @@ class Access:
                 directory.account(object_id), directory.groups_of(object_id, wanted), self._app_roles(object_id)
             )
         except IRBotError as error:
-            raise NotAllowed(reason="role-check-failed", cause=error.code) from error
+            gone = isinstance(error, Gone) and await self._is_gone(object_id)
+            raise NotAllowed(reason="account-gone" if gone else "role-check-failed", cause=error.code) from error
         if person.is_guest or not person.account_enabled:
             return Standing(person, {})
         confirmed = await self._confirmed()
@@ -128,6 +132,16 @@ class Access:
             elif through or app_role in app_roles:
                 unconfirmed.add(role)
         return Standing(person, roles, frozenset(unconfirmed))
+
+    async def _is_gone(self, object_id: str) -> bool:
+        """Whether it is the account that is not there, and not a group or our own application."""
+        try:
+            await self._m365.directory.account(object_id)
+        except Gone:
+            return True
+        except IRBotError:
+            return False
+        return False
 
     async def _confirmed(self) -> guard.Confirmed | None:
         """Whom the administrators know; None where new members count at once."""

@@ -78,6 +78,11 @@ _NOT_ALLOWED: Mapping[str, Explanation] = {
         "You asked for the account to be given back, so you cannot waive what stands in the way.",
         "Ask another approver to look at it.",
     ),
+    "account-gone": Explanation(
+        "Not allowed",
+        "This account is not in the directory any more.",
+        "Ask an IRBot administrator if you think that it should be.",
+    ),
     "role-check-failed": Explanation(
         "Could not check your role",
         "IRBot could not look up your roles, so it did nothing.",

@@ -73,10 +73,10 @@ OUTSIDE = {
     "disabled": "no-role",
     "guest": "guest",
     "megan": "subject-of-incident",
-    "removed": "role-check-failed",
+    "removed": "account-gone",
     "unsure": "role-check-failed",
 }
-FOR_WHO_ONE_IS = frozenset({"guest", "no-role", "role-check-failed", "subject-of-incident"})
+FOR_WHO_ONE_IS = frozenset({"account-gone", "guest", "no-role", "role-check-failed", "subject-of-incident"})
 
 # What a press may write though it is refused: that it was made, and by whom.
 _KEPT_ANYWAY = frozenset({"people", "requests"})

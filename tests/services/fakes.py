@@ -126,9 +126,10 @@ class FakeDirectory:
 
     async def account(self, object_id: str) -> Account:
         await self._asked("account", object_id)
-        if object_id not in self.accounts:
-            raise Gone(service="graph", sought=object_id)
-        return self.accounts[object_id]
+        try:
+            return self.accounts[object_id]
+        except KeyError as error:
+            raise Gone(service="graph", sought=object_id) from error
 
     async def groups_of(self, object_id: str, group_ids: Iterable[str]) -> frozenset[str]:
         await self._asked("groups_of", object_id)

@@ -36,7 +36,7 @@ EVERY_CLASS = sorted((each for each in _tree(IRBotError) if each.__module__ == e
 REASONS = {
     NotAllowed: (
         "no-role", "not-in-personal-chat", "subject-of-incident", "guest", "requester-may-not-approve", "other-tenant",
-        "role-check-failed", "needs-approver", "only-requester-may-confirm", "not-in-this-place",
+        "account-gone", "role-check-failed", "needs-approver", "only-requester-may-confirm", "not-in-this-place",
     ),
     Conflict: (
         "incident-open-already", "incident-closed", "approval-decided", "approval-void", "plan-changed",
