@@ -79,15 +79,6 @@ async def show(parts: Parts, click: Click) -> Answer:
                     await by_hand.want_task(connection, incident, entry, parts.settings, now)
             if incident.phase not in LATER or LATER.index(incident.phase) < LATER.index(phase):
                 await store.update(connection, incident.id, phase=phase.value)
-            await parts.posts.want(
-                connection,
-                f"phase:{incident.id}:{phase.value}",
-                PostKind.PHASE,
-                now,
-                conversation=incident.conversation,
-                incident_id=incident.id,
-                summary=f"{incident.label}: {PHASE_TITLES[phase]}",
-            )
             await timeline.append(
                 connection,
                 incident.id,
@@ -96,6 +87,15 @@ async def show(parts: Parts, click: Click) -> Answer:
                 actor_id=click.actor.object_id,
                 data={"phase": phase.value},
             )
+        await parts.posts.want(
+            connection,
+            f"phase:{incident.id}:{phase.value}",
+            PostKind.PHASE,
+            now,
+            conversation=incident.conversation,
+            incident_id=incident.id,
+            summary=f"{incident.label}: {PHASE_TITLES[phase]}",
+        )
     viewer = Viewer(click.actor, standing.permissions)
     notice = f"The card “{PHASE_TITLES[phase]}” stands in this thread."
     return CardAnswer(incident_card(await incident_view(parts, incident_id, viewer=viewer, notice=notice)))

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 _LOOK_AROUND_SECONDS = 2.0
 _BETWEEN_EDITS_SECONDS = 0.6
 _LONGEST_WAIT_SECONDS = 300.0
+# Without these nobody can go on with an incident: refused or deleted, they are put up again.
+_LEAD_ON = frozenset({PostKind.HEADLINE, PostKind.PARTNERS, PostKind.PHASE})
 _LAST_SECONDS = 5.0
 
 
@@ -132,11 +134,11 @@ class Publisher:
         log.warning("post %s (%s): %s %s", post.id, post.kind, error.code, dict(error.data))
         if isinstance(error, NotFound) and post.activity_id is not None:
             # Somebody deleted the card. A headline is put up anew; anything else has had its time.
-            if post.kind in {PostKind.HEADLINE, PostKind.PARTNERS, PostKind.PHASE}:
+            if post.kind in _LEAD_ON:
                 await posts.retry_later(post, now, 0, forget=True)
             else:
                 await posts.settle(post, PostState.GONE, now)
-        elif isinstance(error, NotFound | NotAllowed | BadInput):
+        elif isinstance(error, NotFound | NotAllowed) or (isinstance(error, BadInput) and post.kind not in _LEAD_ON):
             if post.person is not None:
                 await self._parts.people.forget_personal(post.person["object_id"])
                 if isinstance(error, NotFound) and post.attempts == 0:
