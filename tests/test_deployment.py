@@ -109,8 +109,13 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 def on_a_read_only_system(*writable: Path) -> list[str]:
     """What goes before a command so that it writes these folders alone and has no privilege; nothing if that fails."""
-    mounts = " && ".join(f"mount --bind '{folder}' '{folder}'" for folder in writable)
-    script = f'{mounts} && mount -o remount,bind,ro / && exec setpriv --no-new-privs --bounding-set=-all "$@"'
+    around = writable[0].parent  # may be on a file system of its own, as temporary folders are
+    mounts = [
+        f"mount --bind '{around}' '{around}' && mount -o remount,bind,ro '{around}'",
+        *(f"mount --bind '{folder}' '{folder}' && mount -o remount,bind,rw '{folder}'" for folder in writable),
+        "mount -o remount,bind,ro /",
+    ]
+    script = f'{" && ".join(mounts)} && exec setpriv --no-new-privs --bounding-set=-all "$@"'
     own_users = [] if hasattr(os, "geteuid") and os.geteuid() == 0 else ["--user", "--map-root-user"]
     before = ["unshare", "--mount", *own_users, "sh", "-c", script, "sh"]
     try:
