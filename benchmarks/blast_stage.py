@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from cryptography.fernet import Fernet
 
 from benchmarks.machine import resident_bytes
 from services.access import Access
@@ -30,6 +31,7 @@ from services.database import Database, tables
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
 from services.settings import Settings
+from services.vault import Vault
 from simulator.bench import Bench
 from simulator.channel import identities
 from simulator.channel.conversations import ConversationRecord
@@ -156,6 +158,7 @@ async def staged(
             "IRBOT_BLAST_MESSAGES_PER_SECOND": str(budget),
             "IRBOT_TEAMS_CALLS_PER_SECOND": str(teams_limit),
             "IRBOT_LOG_LEVEL": "WARNING",
+            "IRBOT_DATA_KEYS": Fernet.generate_key().decode(),  # of all workers, as replicas share theirs
         }
         if database_url:
             environment["IRBOT_DATABASE_URL"] = database_url
@@ -170,6 +173,7 @@ async def staged(
             stack.push_async_callback(process.stop)
         database = await Database.open(workers[0].settings.sql_url)
         stack.push_async_callback(database.close)
+        database.seal(await asyncio.to_thread(Vault.open, workers[0].settings))
         stage = BlastStage(sim, workers, database)
         people = _everybody(sim)
         for count in audiences:

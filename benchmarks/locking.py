@@ -18,7 +18,7 @@ from simulator.journal import Entry
 
 RATIO = 1.15
 ORDINARY = ("megan", "joni", "joni.sherman2@contoso.com", "jose", "miriam.o'connor@contoso.com", "grady")
-PROTECTED = ("isaiah", "lynne", "lee", "emergency1", "henrietta")
+PROTECTED = ("isaiah", "lynne", "lee", "henrietta")  # with Isaiah, the last administrator who may be locked
 _ASKER, _APPROVER = "alex", "diego"
 _PATIENCE_SECONDS = 60.0
 _QUIET_SECONDS = 0.8
