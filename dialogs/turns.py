@@ -1,4 +1,4 @@
-"""A turn: record what was asked, start the work, answer in time. The two tables here say who does what.
+"""A turn: record what was asked, start the work, answer in time. `dialogs/handlers.py` says who does what.
 
 Nothing is done before it is a row. A message or click that is delivered again finds its row and does nothing anew.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -24,53 +24,45 @@ from cards import (
 )
 from cards.views import ProblemView
 from dialogs import (  # the dialogs' own names
-    approve,
     blasts,
-    brake,
     close,
-    educate,
-    evict,
-    evidence,
-    guard,
-    halting,
     help,  # noqa: A004
     home,
-    links,
-    lock,
     open,  # noqa: A004
     partner,
     phases,
-    recipients,
     recover,
     report,
     reporting,
-    setup,
     tasks,
     trigger,
-    verdict,
-    warn,
     watch,
 )
+from dialogs.buttons_by_kind import (
+    ABOUT_APPROVAL,
+    ABOUT_INCIDENT,
+    ABOUT_TASK,
+    AGAIN,
+    AGAIN_AFTER_SECONDS,
+    BEGINS,
+    ON_A_BLAST,
+    ON_A_PHASE,
+    ON_A_TRIGGER,
+    ON_PARTNERS,
+    ON_THE_GATE,
+    SHOWN_AFRESH,
+    WHEN_CLOSED,
+    WITH_INPUTS,
+)
 from dialogs.commands import (
-    Close,
     Command,
     Compromise,
-    Educate,
     Help,
-    Home,
-    Incidents,
-    Reopen,
-    Report,
-    Resume,
-    Setup,
-    Status,
-    Stop,
-    Tasks,
     Unknown,
-    WhoAmI,
     parse,
 )
 from dialogs.facts import Viewer
+from dialogs.handlers import BARE, VERBS, WITH_WORDS
 from dialogs.parts import Parts
 from dialogs.render import approval_view, incident_view
 from dialogs.seeing import incident_named, may_see, stands_here
@@ -100,8 +92,6 @@ from services.errors import BadInput, Bug, Conflict, IRBotError, NotAllowed, Not
 from services.incidents import store
 from services.incidents.model import IncidentState, actor_from_json, conversation_from_json
 from services.plain_words import explain
-from services.playbook import GUIDED
-from services.playbook.halting import Steer
 from services.posts import PostKind
 from services.requests import Request, RequestState
 
@@ -112,209 +102,6 @@ CARD_VERSION = 1
 
 _WORKING = "Working on it. The card shows it as soon as it is done."
 
-ClickHandler = Callable[[Parts, Click], Awaitable[Answer]]
-
-VERBS: Mapping[Verb, ClickHandler] = {
-    Verb.APPROVE: approve.approve,
-    Verb.BLAST_AGAIN: blasts.steer("send_again"),
-    Verb.BLAST_APPROVE: blasts.approve,
-    Verb.BLAST_ASK: blasts.ask,
-    Verb.BLAST_CANCEL: blasts.steer("cancel"),
-    Verb.BLAST_DROP: blasts.drop,
-    Verb.BLAST_EXPORT: blasts.export,
-    Verb.BLAST_MAIL: blasts.mail,
-    Verb.BLAST_PAUSE: blasts.steer("pause"),
-    Verb.BLAST_RECALL: blasts.steer("recall"),
-    Verb.BLAST_REFUSE: blasts.refuse,
-    Verb.BLAST_REMIND: blasts.remind,
-    Verb.BLAST_RESUME: blasts.steer("resume"),
-    Verb.CANCEL: approve.cancel,
-    Verb.CHOOSE: open.choose,
-    Verb.CLOSE_CONFIRM: close.confirm,
-    Verb.CLOSE_SHOW: close.show,
-    Verb.EVIDENCE_ONE: evidence.one,
-    Verb.EVIDENCE_SHOW: evidence.show,
-    Verb.EVICT_ASK: evict.ask,
-    Verb.EVICT_ASK_ALL: evict.ask_all,
-    Verb.EVICT_REVIEW: evict.review,
-    Verb.GATE_ASK: recover.ask,
-    Verb.GATE_CHECK: recover.check,
-    Verb.GATE_GIVE_BACK: recover.give_back,
-    Verb.GATE_SHOW: recover.show,
-    Verb.GATE_WAIVE: recover.waive,
-    Verb.GUARD_CONFIRM: guard.confirm,
-    Verb.HOME_OPEN: home.open_one,
-    Verb.HOME_SHOW: home.show,
-    Verb.LESSON_ANSWER: recipients.answer,
-    Verb.LESSON_OPEN: educate.open_composer,
-    Verb.LESSON_PREVIEW: educate.preview,
-    Verb.LESSON_UNDERSTOOD: recipients.understood,
-    Verb.LINK_OPEN: links.open_one,
-    Verb.LINK_SHOW: links.show,
-    Verb.LOCK_ASK: lock.ask,
-    Verb.LOOK_AGAIN: evict.look_again,
-    Verb.PARTNERS_ANEW: partner.anew,
-    Verb.PARTNERS_ANSWERED: partner.answered,
-    Verb.PARTNERS_MONEY: partner.money,
-    Verb.PARTNERS_OPEN: partner.show,
-    Verb.PARTNERS_SEND: partner.send,
-    Verb.PHASE_SHOW: phases.show,
-    Verb.PREPARE_AGAIN: lock.prepare_again,
-    Verb.REFUSE: approve.refuse,
-    Verb.REPORT_GET: report.get,
-    Verb.REPORT_SHOW: close.show_report,
-    Verb.SETUP_APPROVE: setup.approve,
-    Verb.SETUP_CHANNEL: setup.use_channel,
-    Verb.SETUP_REFUSE: setup.refuse,
-    Verb.SETUP_REMOVE: setup.remove,
-    Verb.SETUP_SAVE: setup.save,
-    Verb.SETUP_SHOW: setup.show,
-    Verb.STEP_ASK: phases.ask,
-    Verb.STEP_ASK_ALL: phases.ask_all,
-    Verb.STEP_CHECK: phases.check,
-    Verb.STEP_PAUSE: halting.steering(Steer.PAUSE),
-    Verb.STEP_PLAN: phases.plan,
-    Verb.STEP_RESUME: halting.steering(Steer.RESUME),
-    Verb.STEP_STOP: halting.steering(Steer.STOP),
-    Verb.TASK_CHECK: tasks.check,
-    Verb.TASK_DONE: tasks.done,
-    Verb.TASK_SHOW: tasks.show,
-    Verb.TASK_TAKE: tasks.take,
-    Verb.TASK_WAIVE: tasks.waive,
-    Verb.TRIGGER_DISMISS: trigger.dismiss,
-    Verb.TRIGGER_OPEN: trigger.open_incident,
-    Verb.UNDO_ASK: evict.ask_undo,
-    Verb.UNDO_REVIEW: evict.review_undo,
-    Verb.VERDICT_SHOW: verdict.show,
-    Verb.WATCH_LOOK: watch.look,
-    Verb.WATCH_REOPEN: watch.reopen,
-    Verb.WATCH_SHOW: watch.show,
-    Verb.WARN_CLICKED: recipients.clicked,
-    Verb.WARN_LINKED: recipients.open_linked,
-    Verb.WARN_NOT_CLICKED: recipients.not_clicked,
-    Verb.WARN_OPEN: warn.open_composer,
-    Verb.WARN_PREVIEW: warn.preview,
-}
-
-# What a command is answered by: those that take nothing, and those with words behind them.
-_BARE: Mapping[type, Callable[[Parts, Message], Awaitable[Card]]] = {
-    Educate: educate.compose,
-    Home: home.command,
-    Incidents: help.incidents,
-    Setup: setup.command,
-    WhoAmI: help.whoami,
-}
-_WITH_WORDS: Mapping[type, Callable[[Parts, Message, Any], Awaitable[Card | None]]] = {
-    Close: close.command,
-    Reopen: close.reopen,
-    Report: report.offer,
-    Resume: brake.command,
-    Status: help.status,
-    Stop: brake.command,
-    Tasks: tasks.command,
-}
-
-_ABOUT_INCIDENT = frozenset(
-    {
-        Verb.CLOSE_SHOW,
-        Verb.EVICT_REVIEW,
-        Verb.EVIDENCE_SHOW,
-        Verb.LINK_SHOW,
-        Verb.LOCK_ASK,
-        Verb.LOOK_AGAIN,
-        Verb.PHASE_SHOW,
-        Verb.PREPARE_AGAIN,
-        Verb.UNDO_REVIEW,
-        Verb.VERDICT_SHOW,
-    }
-)
-_WITH_INPUTS = frozenset(
-    {
-        Verb.CHOOSE,
-        Verb.CLOSE_CONFIRM,
-        Verb.EVICT_ASK,
-        Verb.EVIDENCE_ONE,
-        Verb.LINK_OPEN,
-        Verb.GATE_ASK,
-        Verb.GATE_WAIVE,
-        Verb.PARTNERS_ANSWERED,
-        Verb.PARTNERS_SEND,
-        Verb.SETUP_REMOVE,
-        Verb.SETUP_SAVE,
-        Verb.STEP_ASK,
-        Verb.TASK_DONE,
-        Verb.TASK_WAIVE,
-        Verb.TRIGGER_DISMISS,
-        Verb.UNDO_ASK,
-        Verb.BLAST_DROP,
-        Verb.LESSON_ANSWER,
-        Verb.LESSON_PREVIEW,
-        Verb.WARN_PREVIEW,
-    }
-)
-_ON_THE_GATE = frozenset({Verb.GATE_CHECK, Verb.GATE_GIVE_BACK, Verb.GATE_WAIVE})
-_ON_PARTNERS = frozenset({Verb.PARTNERS_ANEW, Verb.PARTNERS_ANSWERED, Verb.PARTNERS_MONEY, Verb.PARTNERS_SEND})
-_ABOUT_APPROVAL = frozenset({Verb.APPROVE, Verb.CANCEL, Verb.REFUSE})
-_ABOUT_TASK = frozenset({Verb.TASK_CHECK, Verb.TASK_DONE, Verb.TASK_TAKE, Verb.TASK_WAIVE})
-_ON_A_PHASE = frozenset(
-    {Verb.STEP_CHECK, Verb.STEP_PAUSE, Verb.STEP_PLAN, Verb.STEP_RESUME, Verb.STEP_STOP, Verb.TASK_SHOW}
-)
-_ON_A_TRIGGER = frozenset({Verb.TRIGGER_DISMISS, Verb.TRIGGER_OPEN})
-# On the card of a blast; what they answer with is drawn by themselves.
-_ON_A_BLAST = frozenset(
-    {
-        Verb.BLAST_AGAIN,
-        Verb.BLAST_APPROVE,
-        Verb.BLAST_ASK,
-        Verb.BLAST_CANCEL,
-        Verb.BLAST_DROP,
-        Verb.BLAST_EXPORT,
-        Verb.BLAST_MAIL,
-        Verb.BLAST_PAUSE,
-        Verb.BLAST_RECALL,
-        Verb.BLAST_REFUSE,
-        Verb.BLAST_REMIND,
-        Verb.BLAST_RESUME,
-    }
-)
-# What shows an incident or an approval: pressed again later, the card is drawn as it is by then.
-_SHOWN_AFRESH = (
-    _ABOUT_APPROVAL
-    | _ON_A_PHASE
-    | _ON_A_TRIGGER
-    | {Verb.CLOSE_SHOW, Verb.LOCK_ASK, Verb.LOOK_AGAIN, Verb.PHASE_SHOW, Verb.PREPARE_AGAIN, Verb.VERDICT_SHOW}
-)
-# What may be begun again with the same button, once the first time is surely over.
-_BEGINS = frozenset(entry.opens for entry in GUIDED)
-_AGAIN = (
-    frozenset(
-        {
-            Verb.TASK_CHECK.value,
-            Verb.HOME_OPEN.value,
-            Verb.HOME_SHOW.value,
-            Verb.REPORT_SHOW.value,
-            Verb.SETUP_SHOW.value,
-            Verb.BLAST_EXPORT.value,
-            Verb.LESSON_PREVIEW.value,
-            Verb.WARN_PREVIEW.value,
-        }
-    )
-    | _BEGINS
-)
-_AGAIN_AFTER_SECONDS = 15.0
-# What a closed incident still answers: it is read only.
-_WHEN_CLOSED = frozenset(
-    {
-        Verb.CHOOSE,
-        Verb.EVIDENCE_ONE,
-        Verb.EVIDENCE_SHOW,
-        Verb.REPORT_GET,
-        Verb.REPORT_SHOW,
-        Verb.VERDICT_SHOW,
-        Verb.WATCH_REOPEN,
-        Verb.WATCH_SHOW,
-    }
-)
 _NO_BUTTONS_FOR = frozenset({"guest", "no-role", "subject-of-incident"})
 
 
@@ -345,20 +132,20 @@ class Turns:
             return TextAnswer(explain(BadInput(reason="unknown-button")).what)
         if verb is Verb.VIEW:
             return await self._view(click)
-        choice = json.dumps(sorted(click.inputs.items())) if verb in _WITH_INPUTS else ""
+        choice = json.dumps(sorted(click.inputs.items())) if verb in WITH_INPUTS else ""
         key = _key("click", verb, click.id, click.nonce, click.actor.object_id, choice)
         request = await parts.requests.record(
             key,
             {"kind": "click", **asdict(click)},
             click.actor.object_id,
             may_repeat=True,
-            again_after_seconds=_AGAIN_AFTER_SECONDS if verb.value in _AGAIN else None,
+            again_after_seconds=AGAIN_AFTER_SECONDS if verb.value in AGAIN else None,
         )
         if request.state is RequestState.RECEIVED:
             await parts.durable.start(JOB, request.key)
         elif (
             request.state is RequestState.DONE
-            and verb in _SHOWN_AFRESH
+            and verb in SHOWN_AFRESH
             and await may_see(parts, click)
             and (shown := await self._shown(verb, click)) is not None
         ):
@@ -476,10 +263,10 @@ class Turns:
             if message.conversation.kind is ConversationKind.PERSONAL:
                 return await home.home(parts, message.actor, message.conversation, unknown=unknown), {}
             return help.help_answer(parts, unknown=unknown), {}
-        bare = _BARE.get(type(command))
+        bare = BARE.get(type(command))
         if bare is not None:
             return await bare(parts, message), {}
-        return await _WITH_WORDS[type(command)](parts, message, command), {}
+        return await WITH_WORDS[type(command)](parts, message, command), {}
 
     async def _handle_click(self, request: Request, click: Click) -> None:
         verb = Verb(click.verb)
@@ -497,7 +284,7 @@ class Turns:
 
     async def _refuse_if_closed(self, verb: Verb, click: Click) -> None:
         """A closed incident is read only, whichever of its cards the button is on."""
-        if verb in _WHEN_CLOSED:
+        if verb in WHEN_CLOSED:
             return
         async with self._parts.database.read() as connection:
             incident = await incident_named(connection, click)
@@ -523,31 +310,31 @@ class Turns:
         """The card that a click is about, as it is now; None where it is about none, or about one that is not there."""
         parts = self._parts
         try:
-            if verb in _ABOUT_INCIDENT:
+            if verb in ABOUT_INCIDENT:
                 incident_id = click.id.partition("/")[0]
                 return CardAnswer(incident_card(await incident_view(parts, incident_id, viewer=viewer, notice=notice)))
-            if verb in _ABOUT_APPROVAL:
+            if verb in ABOUT_APPROVAL:
                 async with parts.database.read() as connection:
                     approval = await approvals.get(connection, click.id)
                 if click.conversation.kind is ConversationKind.PERSONAL:
                     return CardAnswer(approval_card(await approval_view(parts, approval.id, notice=notice)))
                 view = await incident_view(parts, approval.incident_id, viewer=viewer, notice=notice)
                 return CardAnswer(incident_card(view))
-            if verb in _ABOUT_TASK and "/" not in click.id:
+            if verb in ABOUT_TASK and "/" not in click.id:
                 return CardAnswer(task_card(await tasks.view_of(parts, click.id, viewer=viewer, notice=notice)))
-            if verb in _ON_THE_GATE:
+            if verb in ON_THE_GATE:
                 return CardAnswer(gate_card(await recover.view_of(parts, click.id, viewer=viewer, notice=notice)))
-            if verb in _ON_PARTNERS:
+            if verb in ON_PARTNERS:
                 return await partner.shown(parts, click.id, viewer=viewer, notice=notice)
-            if verb in _ON_A_TRIGGER:
+            if verb in ON_A_TRIGGER:
                 return CardAnswer(trigger_card(await trigger.view_of(parts, click.id, viewer=viewer, notice=notice)))
             if verb is Verb.WATCH_LOOK:
                 return CardAnswer(watch_card(await watch.view_of(parts, click.id, viewer=viewer, notice=notice)))
-            if verb in _ON_A_BLAST:
+            if verb in ON_A_BLAST:
                 return CardAnswer(await blasts.shown(parts, click, notice))
             if verb is Verb.CLOSE_CONFIRM:
                 return CardAnswer(closing_card(await close.view_of(parts, click.id, viewer=viewer, notice=notice)))
-            if verb in _ON_A_PHASE or verb in _ABOUT_TASK or verb.value in _BEGINS:
+            if verb in ON_A_PHASE or verb in ABOUT_TASK or verb.value in BEGINS:
                 return await phases.shown(parts, click.id, viewer=viewer, notice=notice)
         except NotFound:
             log.info("a click names something that does not exist: %s", click.id)

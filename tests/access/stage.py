@@ -13,9 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 from dialogs.blast_view import target_of
+from dialogs.handlers import VERBS
 from dialogs.letters import warning_content
 from dialogs.turn import Answer, CardAnswer, Click, Message
-from dialogs.turns import CARD_VERSION, JOB, VERBS, Turns
+from dialogs.turns import CARD_VERSION, JOB, Turns
 from dialogs.verbs import Verb
 from services import tasks
 from services.access import Role

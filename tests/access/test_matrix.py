@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from dialogs.commands import COMMANDS
-from dialogs.turns import VERBS
+from dialogs.handlers import VERBS
 from dialogs.verbs import Verb
 from services.access import EVERYBODY, POLICY, Role
 from services.channel import Actor, Conversation

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from dialogs import close
 from dialogs.commands import Close, Reopen
+from dialogs.handlers import VERBS
 from dialogs.render import incident_view
 from dialogs.turn import CardAnswer, Click, Message
-from dialogs.turns import VERBS, Turns
+from dialogs.turns import Turns
 from dialogs.verbs import Verb
 from services import tasks
 from services.access import Permission

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from cards.views import ButtonStyle
 from dialogs.evict import EVICT_TITLE, LAST_STEP, group_title, precautions_last
 from dialogs.facts import PRECAUTIONS
+from dialogs.handlers import VERBS
 from dialogs.render import incident_view
 from dialogs.turn import Answer, CardAnswer, Click
-from dialogs.turns import VERBS
 from dialogs.verbs import Verb
 from services import approvals
 from services.approvals import Approval, ApprovalState, PlanKind

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from dialogs.handlers import VERBS
 from dialogs.turn import CardAnswer, Click
-from dialogs.turns import VERBS
 from dialogs.verbs import Verb
 from services.bulk import Bulk, Entry, Halt, halt_of, undo_of
 from services.channel import Actor

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from cards.views import ButtonStyle, PhaseLine, Tone
 from dialogs import phases
 from dialogs.facts import Viewer
+from dialogs.handlers import VERBS
 from dialogs.publisher import Publisher
 from dialogs.render import incident_view
 from dialogs.turn import CardAnswer, Click
-from dialogs.turns import VERBS
 from dialogs.verbs import Verb
 from services import approvals
 from services.access import Permission

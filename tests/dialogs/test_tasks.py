@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from dialogs import tasks as dialog
 from dialogs.commands import Tasks
 from dialogs.facts import Viewer
+from dialogs.handlers import VERBS
 from dialogs.turn import CardAnswer, Click, Message
-from dialogs.turns import VERBS
 from dialogs.verbs import Verb
 from services import tasks
 from services.access import Permission

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from dialogs.handlers import VERBS
 from dialogs.turn import Arrival, CardAnswer, Click, Message, TextAnswer
-from dialogs.turns import CARD_VERSION, JOB, VERBS, Turns
+from dialogs.turns import CARD_VERSION, JOB, Turns
 from dialogs.verbs import Verb
 from services.approvals import PlanKind
 from services.channel import Actor, Conversation
