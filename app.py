@@ -26,13 +26,13 @@ from bot.mass import MassMessenger
 from bot.messenger import Messenger
 from console import data, pack, report, rights
 from console.words import complain, words_of
-from dialogs import partner, tasks, trigger
+from dialogs import by_itself
 from dialogs.courier import PersonalCourier
 from dialogs.parts import Parts
 from dialogs.publisher import Publisher
 from dialogs.turn import Answer, Arrival, Click, Compose, ComposeAnswer, FileAnswer, Message, Reading
 from dialogs.turns import JOB, Turns
-from services import clock_set_back, logs, metrics
+from services import logs, metrics
 from services.access import Access
 from services.approvals import Approvals, RuleBook
 from services.blasts.answers import Answers
@@ -43,7 +43,7 @@ from services.bulk import Bulk
 from services.clockwork import Clockwork
 from services.database import Database
 from services.database.sealing import close_what_is_open
-from services.durable import ENGINE_FILE, LOCK_FILE, Durable, take_lock, unfit_sqlite
+from services.durable import Durable, durable_of, lock_of, unfit_sqlite
 from services.errors import Conflict, UpstreamDown
 from services.guard.work import Guard
 from services.incidents.report.delivery import DELIVER, OFFER, Deliveries
@@ -51,9 +51,8 @@ from services.mailing import Mailing
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
 from services.numbers import count
-from services.organisation import REFRESH_SECONDS, Organisation
+from services.organisation import Organisation
 from services.partners.contacts import contacts_of
-from services.partners.webhooks import Webhooks
 from services.people import People
 from services.playbook import STEPS
 from services.playbook.ledger import Ledger
@@ -64,7 +63,6 @@ from services.playbook.runner import Runner
 from services.posts import Posts
 from services.recovery.work import RecoveryWork
 from services.requests import Requests
-from services.retention import Retention
 from services.rights import steps_of
 from services.settings import Settings, load
 from services.setup import Setup
@@ -73,20 +71,7 @@ from services.vault import Vault
 
 log = logging.getLogger("irbot")
 
-_EXPIRY_SECONDS = 2.0
-_REMINDER_SECONDS = 20.0
-_CARD_CLOCK_SECONDS = 60.0
-_LOST_POSTS_SECONDS = 20.0
-_SET_BACK_SECONDS = 10.0
-_PURGE_SECONDS = 3600.0
 _AROUND_THE_WORK_SECONDS = 0.5
-_CARD_CLOCK_RUNS_FOR = timedelta(hours=1)
-_WEBHOOK_SECONDS = 2.0
-_TRIGGER_SECONDS = 2.0
-_GUARD_SECONDS = 2.0
-_FRESH_NOTICE_SECONDS = 3.0
-_FRESH_NOTICE_FOR = timedelta(minutes=30)
-_NOTICE_MAY_COME_BACK_FOR = timedelta(days=4)
 
 
 class Application:
@@ -114,7 +99,7 @@ class Application:
 
     async def _open(self, at_the_end: AsyncExitStack) -> Turns:
         now = self.now
-        lock = await _only_one(self.settings)
+        lock = await lock_of(self.settings)
         if lock is not None:
             at_the_end.callback(lock.close)
         database = await Database.open(self.settings.sql_url)
@@ -126,7 +111,7 @@ class Application:
         at_the_end.push_async_callback(self.messenger.close)
         m365 = await open_microsoft365(settings, self.tokens, Brake(database).insist)
         at_the_end.push_async_callback(m365.close)
-        durable = _durable(database, settings, lock)
+        durable = durable_of(database, settings, lock)
         access = Access(settings, m365, database)
         posts = Posts(database)
         approvals = Approvals(database, access, posts, settings, self.rules, now)
@@ -274,8 +259,7 @@ class Application:
         at_the_end.push_async_callback(clockwork.close)
         blasting.tick(clockwork)
         recovery.tick(clockwork)
-        _tick_the_outside(clockwork, self.parts)
-        _tick_the_rows(clockwork, self.parts)
+        by_itself.tick(clockwork, self.parts)
         return turns
 
     async def ready(self) -> bool:
@@ -340,71 +324,12 @@ def _register_steps(durable: Durable, preparation: Preparation, on_demand: OnDem
     durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
 
 
-def _tick_the_rows(clockwork: Clockwork, parts: Parts) -> None:
-    """What falls due in our own tables: expiries, reminders, what has had its time, cards with a clock."""
-    database, posts, now = parts.database, parts.posts, parts.now
-    settings = parts.settings
-    retention = Retention(database, evidence_days=settings.evidence_days, record_days=settings.record_days)
-    clockwork.every(REFRESH_SECONDS, "organisation", parts.setup.organisation.refresh)
-    clockwork.every(_EXPIRY_SECONDS, "approvals", parts.approvals.expire_due)
-    clockwork.every(_REMINDER_SECONDS, "reminders", lambda: tasks.remind(parts))
-    clockwork.every(_PURGE_SECONDS, "retention", lambda: retention.purge(now()))
-    clockwork.every(_CARD_CLOCK_SECONDS, "card clocks", lambda: posts.refresh_headlines(now() - _CARD_CLOCK_RUNS_FOR))
-    clockwork.every(_LOST_POSTS_SECONDS, "lost posts", lambda: posts.recover(now()))
-    clockwork.every(_SET_BACK_SECONDS, "clock set back", lambda: clock_set_back.mend(database, parts.settings, now()))
-
-
-def _tick_the_outside(clockwork: Clockwork, parts: Parts) -> None:
-    """Calls partners' webhooks and keeps their cards true; looks for what starts by itself."""
-    webhooks = Webhooks(
-        database=parts.database,
-        settings=parts.settings,
-        durable=parts.durable,
-        contacts=parts.contacts,
-        now=parts.now,
-    )
-    _tick_triggers(clockwork, parts)
-    clockwork.every(_WEBHOOK_SECONDS, "webhooks", webhooks.round)
-    clockwork.every(_FRESH_NOTICE_SECONDS, "fresh notices", lambda: partner.refresh(parts, _FRESH_NOTICE_FOR))
-    clockwork.every(
-        _CARD_CLOCK_SECONDS, "notices", lambda: partner.refresh(parts, _NOTICE_MAY_COME_BACK_FOR, clocks=True)
-    )
-
-
-def _tick_triggers(clockwork: Clockwork, parts: Parts) -> None:
-    """Looks for risks and alerts, follows the rules that an administrator turned on, and guards IRBot itself."""
-    seconds = parts.settings.trigger_seconds
-    pause = min(_TRIGGER_SECONDS, seconds) if seconds else _TRIGGER_SECONDS
-    clockwork.every(pause, "triggers", parts.triggers.round)
-    clockwork.every(_GUARD_SECONDS, "guard", parts.guard.round)
-    clockwork.every(pause, "rules", lambda: trigger.follow_rules(parts))
-
-
 async def _sealed(database: Database, settings: Settings) -> Vault:
     """The vault, once nothing stands open in the database that it should close."""
     vault = await asyncio.to_thread(Vault.open, settings)
     database.seal(vault)
     await close_what_is_open(database)
     return vault
-
-
-async def _only_one(settings: Settings) -> sqlite3.Connection | None:
-    """The lock of an SQLite database, taken before anything in it is touched. Raises Conflict where another has it."""
-    if sa.make_url(settings.sql_url).get_backend_name() != "sqlite":
-        return None
-    return await asyncio.to_thread(take_lock, _folder(settings) / LOCK_FILE)
-
-
-def _durable(database: Database, settings: Settings, lock: sqlite3.Connection | None) -> Durable:
-    if not database.is_sqlite:
-        return Durable(database, settings.sql_url, None)
-    folder = _folder(settings)
-    return Durable(database, f"sqlite:///{folder / ENGINE_FILE}", folder / LOCK_FILE, lock)
-
-
-def _folder(settings: Settings) -> Path:
-    """Beside the tables, wherever those are: a second bot on the same file meets the same lock."""
-    return Path(sa.make_url(settings.sql_url).database or "").parent
 
 
 APPLICATION: web.AppKey[Application] = web.AppKey("application", Application)

@@ -31,6 +31,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from services import metrics
 from services.database import Database, sync_url, tables
 from services.errors import Conflict
+from services.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -386,3 +387,23 @@ def _harden_engine() -> None:
     engine.retriable_postgres_exception = passing_on_postgres
     engine.retriable_sqlite_exception = passing_on_sqlite
     engine._irbot_hardened = True
+
+
+async def lock_of(settings: Settings) -> sqlite3.Connection | None:
+    """The lock of an SQLite database, taken before anything in it is touched. Raises Conflict where another has it."""
+    if sa.make_url(settings.sql_url).get_backend_name() != "sqlite":
+        return None
+    return await asyncio.to_thread(take_lock, _folder(settings) / LOCK_FILE)
+
+
+def durable_of(database: Database, settings: Settings, lock: sqlite3.Connection | None) -> Durable:
+    """The engine that belongs to a database, not launched yet."""
+    if not database.is_sqlite:
+        return Durable(database, settings.sql_url, None)
+    folder = _folder(settings)
+    return Durable(database, f"sqlite:///{folder / ENGINE_FILE}", folder / LOCK_FILE, lock)
+
+
+def _folder(settings: Settings) -> Path:
+    """Beside the tables, wherever those are: a second bot on the same file meets the same lock."""
+    return Path(sa.make_url(settings.sql_url).database or "").parent
