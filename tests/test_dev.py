@@ -65,6 +65,7 @@ def test_the_exit_code_is_the_commands_own(prepared: Path) -> None:
     assert run(prepared, "demo", "fail").returncode == 3
 
 
+@pytest.mark.thorough
 def test_an_environment_that_does_not_start_is_made_anew(prepared: Path) -> None:
     dev_python = prepared / dev.PYTHON.relative_to(dev.ROOT)
     dev_python.unlink()

@@ -72,6 +72,7 @@ async def test_a_responder_locks_an_ordinary_account(
     assert_all_answered(stage)
 
 
+@pytest.mark.thorough
 async def test_a_privileged_account_is_locked_when_somebody_else_approves(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams, adele: PersonAtTeams
 ) -> None:
@@ -141,6 +142,7 @@ async def test_a_personal_chat_answers_questions_and_locks_nobody(
     assert_all_answered(stage)
 
 
+@pytest.mark.thorough
 async def test_a_bot_that_is_killed_in_the_middle_goes_on_after_its_restart(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams
 ) -> None:

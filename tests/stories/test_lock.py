@@ -25,6 +25,7 @@ async def test_the_plan_shows_the_exact_change_before_anybody_approves(bench: Be
     assert writes(bench, "megan") == []
 
 
+@pytest.mark.thorough
 async def test_only_the_asker_may_confirm(bench: Bench) -> None:
     await ask(bench, "megan@contoso.com", by="alex")
     await bench.until_card("press Lock now", by="diego", where="thread")
@@ -49,7 +50,7 @@ async def test_a_privileged_account_needs_a_second_person(bench: Bench) -> None:
     assert is_locked(bench.user("isaiah"))
 
 
-@pytest.mark.parametrize("account", ["emergency1@contoso.com", "lynne@contoso.com", "lee@contoso.com"])
+@pytest.mark.parametrize("account", ["emergency1@contoso.com", "lynne@contoso.com"])
 async def test_protected_accounts_need_a_second_person_too(bench: Bench, account: str) -> None:
     asked = await ask(bench, account)
     assert asked.has("Waiting for an approver")
@@ -65,6 +66,7 @@ async def test_a_refusal_changes_nothing_and_leaves_the_way_open(bench: Bench) -
     assert writes(bench, "isaiah") == []
 
 
+@pytest.mark.thorough
 async def test_cancelling_takes_the_question_back(bench: Bench) -> None:
     await ask(bench, "megan@contoso.com")
     await bench.click("Cancel", by="alex", where="thread")
@@ -75,6 +77,7 @@ async def test_cancelling_takes_the_question_back(bench: Bench) -> None:
     assert is_locked(bench.user("megan"))
 
 
+@pytest.mark.thorough
 async def test_a_decided_approval_stays_decided(bench: Bench) -> None:
     await ask(bench, "isaiah@contoso.com")
     await bench.until_button("Approve", by="adele", where="personal")
@@ -220,12 +223,14 @@ async def test_in_a_personal_chat_one_may_look_and_not_touch(bench: Bench) -> No
     assert card.has("Approver: no")
 
 
+@pytest.mark.thorough
 async def test_a_second_incident_of_one_account_is_not_opened(bench: Bench) -> None:
     await open_incident(bench, "megan@contoso.com")
     await bench.say("compromise megan@contoso.com", by="diego")
     await bench.until_card("IR-0001 is already open", by="diego", where="thread")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "written",
     ["<mailto:MEGAN@CONTOSO.COM>", "“megan”."],  # every other form: tests/dialogs/test_commands.py
@@ -235,6 +240,7 @@ async def test_an_account_may_be_named_in_many_ways(bench: Bench, written: str) 
     assert card.has("megan@contoso.com")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("written", "name"),
     [
@@ -274,6 +280,7 @@ async def test_an_unknown_command_gets_help(bench: Bench) -> None:
     await bench.until_card("compromise", by="alex", where="thread")
 
 
+@pytest.mark.thorough
 async def test_an_expired_approval_says_so_and_changes_nothing() -> None:
     async with Bench.start(settings={"approval_minutes": "0.1"}) as bench:
         await ask(bench, "megan@contoso.com")

@@ -177,6 +177,7 @@ async def test_a_headline_that_somebody_deleted_is_put_up_anew(bench: Bench) -> 
     assert standing[0].activity_id != aim.post.activity_id
 
 
+@pytest.mark.thorough
 async def test_the_headline_names_the_approver_who_could_not_be_asked(bench: Bench) -> None:
     bench.teams.blocked_by.add(bench.user("adele").id)
     await ask(bench, "isaiah@contoso.com")
@@ -214,6 +215,7 @@ async def test_the_card_is_right_in_the_end_though_teams_throttles_and_fails(ben
     assert len(writes(bench, "megan")) == 3
 
 
+@pytest.mark.thorough
 async def test_the_subject_of_an_incident_gets_an_answer_in_their_own_chat(bench: Bench) -> None:
     await lock(bench, "diego@contoso.com")
     await bench.say("whoami", by="diego", where="personal")

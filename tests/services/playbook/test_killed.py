@@ -38,7 +38,15 @@ SENT_AGAIN: Mapping[str, str] = {
 _MOST_DEATHS = 150
 
 # So many boundaries that a test run leaves them to `make thorough`.
-_LONG = {"switch-off-mail-protocols", "remove-delegates", "disable-imap-everywhere", "disable-mail-flow"}
+_LONG = {
+    "disable-imap-everywhere",
+    "disable-mail-flow",
+    "purge-phish",
+    "remove-delegates",
+    "remove-forwarding",
+    "revoke-app-consents",
+    "switch-off-mail-protocols",
+}
 
 Made = Callable[[Context, Change], Awaitable[None]]
 Seen = Callable[[Context, Change], Awaitable[bool]]
