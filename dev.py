@@ -30,7 +30,7 @@ AUDIT = ("requirements-audit.txt",)
 COMMANDS = {
     "demo": (RUN, [["app.py", "demo"]]),
     # Most of the time is waiting: for replicas, pauses and patience.
-    "test": (DEV, [["-m", "pytest", "-n", "6", "--dist", "worksteal", "-m", "not thorough"]]),
+    "test": (DEV, [["-m", "pytest", "-n", "4", "--dist", "worksteal", "-m", "not thorough"]]),
     # What `test` tries a few of, all of it: every request at which the bot may die, every story evicted and undone.
     "thorough": (DEV, [["-m", "pytest", "-n", "4", "--dist", "worksteal", "-m", "thorough"]]),
     "drill": (RUN, [["app.py", "drill"]]),
