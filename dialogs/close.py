@@ -141,12 +141,6 @@ def _buttons(incident: Incident, balance: Balance, may: frozenset[Permission]) -
 
 async def _want_card(parts: Parts, incident: Incident) -> None:
     async with parts.database.write() as connection:
-        await parts.posts.want(
-            connection,
-            f"closing:{incident.id}:{incident.nonce}",
-            PostKind.CLOSING,
-            parts.now(),
-            conversation=incident.conversation,
-            incident_id=incident.id,
-            summary=f"{incident.label}: close",
+        await parts.posts.want_in_thread(
+            connection, incident, f"closing:{incident.id}:{incident.nonce}", PostKind.CLOSING, parts.now(), "close"
         )

@@ -86,14 +86,8 @@ async def open_account(parts: Parts, account: Account, by: Actor, where: Convers
     )
     incident, opened = await store.open_incident(parts.database, subject, by, where, parts.now())
     async with parts.database.write() as connection:
-        await parts.posts.want(
-            connection,
-            f"headline:{incident.id}",
-            PostKind.HEADLINE,
-            parts.now(),
-            conversation=incident.conversation,
-            incident_id=incident.id,
-            summary=f"{incident.label}: {subject.name}",
+        await parts.posts.want_in_thread(
+            connection, incident, f"headline:{incident.id}", PostKind.HEADLINE, parts.now(), subject.name
         )
     await parts.preparation.start(incident)
     return incident, opened

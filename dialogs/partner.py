@@ -258,15 +258,7 @@ async def _want_recall(parts: Parts, connection: AsyncConnection, incident: Inci
 async def _want_post(
     parts: Parts, connection: AsyncConnection, incident: Incident, key: str, kind: PostKind, title: str
 ) -> None:
-    await parts.posts.want(
-        connection,
-        key,
-        kind,
-        parts.now(),
-        conversation=incident.conversation,
-        incident_id=incident.id,
-        summary=f"{incident.label}: {title}",
-    )
+    await parts.posts.want_in_thread(connection, incident, key, kind, parts.now(), title)
 
 
 # -- the card --------------------------------------------------------------------------------------------------------

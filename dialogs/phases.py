@@ -87,14 +87,8 @@ async def show(parts: Parts, click: Click) -> Answer:
                 actor_id=click.actor.object_id,
                 data={"phase": phase.value},
             )
-        await parts.posts.want(
-            connection,
-            f"phase:{incident.id}:{phase.value}",
-            PostKind.PHASE,
-            now,
-            conversation=incident.conversation,
-            incident_id=incident.id,
-            summary=f"{incident.label}: {PHASE_TITLES[phase]}",
+        await parts.posts.want_in_thread(
+            connection, incident, f"phase:{incident.id}:{phase.value}", PostKind.PHASE, now, PHASE_TITLES[phase]
         )
     viewer = Viewer(click.actor, standing.permissions)
     notice = f"The card “{PHASE_TITLES[phase]}” stands in this thread."

@@ -42,14 +42,13 @@ async def show(parts: Parts, click: Click) -> Answer:
         await parts.gates.start(incident_id, click.actor, click.conversation)
     async with parts.database.write() as connection:
         checked = await newest(connection, incident_id)
-        await parts.posts.want(
+        await parts.posts.want_in_thread(
             connection,
+            incident,
             f"gate:{incident_id}:{checked.nonce if checked else ''}",
             PostKind.GATE,
             parts.now(),
-            conversation=incident.conversation,
-            incident_id=incident_id,
-            summary=f"{incident.label}: the gate",
+            "the gate",
         )
     viewer = Viewer(click.actor, standing.permissions)
     notice = "The card of the gate stands in this thread."

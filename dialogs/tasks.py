@@ -54,15 +54,7 @@ async def show(parts: Parts, click: Click) -> Answer:
 
 
 async def _want_card(parts: Parts, connection: AsyncConnection, incident: Incident, task: Task, key: str) -> None:
-    await parts.posts.want(
-        connection,
-        key,
-        PostKind.TASK,
-        parts.now(),
-        conversation=incident.conversation,
-        incident_id=incident.id,
-        summary=f"{incident.label}: {task.title}",
-    )
+    await parts.posts.want_in_thread(connection, incident, key, PostKind.TASK, parts.now(), task.title)
 
 
 async def view_of(

@@ -53,14 +53,8 @@ async def show(parts: Parts, click: Click) -> Answer:
         mine = await looks.of(connection, incident_id)
         if not mine:
             raise Conflict(reason="nothing-to-watch")
-        await parts.posts.want(
-            connection,
-            f"watch:{incident_id}:{mine[-1].cause}",
-            PostKind.WATCH,
-            parts.now(),
-            conversation=incident.conversation,
-            incident_id=incident_id,
-            summary=f"{incident.label}: the watch",
+        await parts.posts.want_in_thread(
+            connection, incident, f"watch:{incident_id}:{mine[-1].cause}", PostKind.WATCH, parts.now(), "the watch"
         )
     viewer = Viewer(click.actor, standing.permissions)
     shown = await phases.shown(parts, click.id, viewer=viewer, notice="The card of the watch stands in this thread.")

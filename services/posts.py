@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.channel import Actor, Card, Conversation
 from services.database import Database, insert_once, tables
-from services.incidents.model import conversation_from_json
+from services.incidents.model import Incident, conversation_from_json
 
 LONGEST_CALL_SECONDS = 50.0  # what a publisher may take over one post
 
@@ -154,6 +154,20 @@ class Posts:
                 )
             )
         self.changed.set()
+
+    async def want_in_thread(
+        self, connection: AsyncConnection, incident: Incident, key: str, kind: PostKind, now: datetime, about: str
+    ) -> None:
+        """Asks for a card of an incident in its thread, as `want` does; `about` is what the notification says of it."""
+        await self.want(
+            connection,
+            key,
+            kind,
+            now,
+            conversation=incident.conversation,
+            incident_id=incident.id,
+            summary=f"{incident.label}: {about}",
+        )
 
     async def due(self, now: datetime, limit: int = 50) -> tuple[Post, ...]:
         """The posts that are behind what they should show, oldest first."""

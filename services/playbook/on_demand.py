@@ -177,14 +177,8 @@ class OnDemand:
             if checked and task is not None and plan.settled is not None:
                 await tasks.finish(connection, task.id, row.actor, now, note=f"Checked. {plan.settled.reason}")
             if plan.changes:
-                await self._posts.want(
-                    connection,
-                    post_key(incident.id, step.id, row.nonce),
-                    PostKind.STEP_PLAN,
-                    now,
-                    conversation=incident.conversation,
-                    incident_id=incident.id,
-                    summary=f"{incident.label}: {step.title}",
+                await self._posts.want_in_thread(
+                    connection, incident, post_key(incident.id, step.id, row.nonce), PostKind.STEP_PLAN, now, step.title
                 )
             data = {"kind": PlanKind.STEPS.value, "steps": [step.id], "changes": len(plan.changes)}
             await timeline.append(connection, incident.id, AuditTag.PLAN_PROPOSED, at=now, data=data)

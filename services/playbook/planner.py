@@ -103,15 +103,7 @@ class Planner:
         due_at = now + timedelta(hours=self._settings.task_reminder_hours)
 
         async def tell(connection: AsyncConnection, task: Task) -> None:
-            await self._posts.want(
-                connection,
-                f"task:{task.id}",
-                PostKind.TASK,
-                now,
-                conversation=incident.conversation,
-                incident_id=incident.id,
-                summary=f"{incident.label}: {task.title}",
-            )
+            await self._posts.want_in_thread(connection, incident, f"task:{task.id}", PostKind.TASK, now, task.title)
 
         await self._ledger.want(incident.id, step.id, plan.todo, now, due_at, tell)
 

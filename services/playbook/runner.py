@@ -420,14 +420,8 @@ class Runner:
             async with self._database.write() as connection:
                 incident = await store.get(connection, run.incident_id)
                 task = await by_hand.want_on_premises(connection, incident, step, outcome.reason, self._settings, now)
-                await self._posts.want(
-                    connection,
-                    f"task:{task.id}",
-                    PostKind.TASK,
-                    now,
-                    conversation=incident.conversation,
-                    incident_id=incident.id,
-                    summary=f"{incident.label}: {task.title}",
+                await self._posts.want_in_thread(
+                    connection, incident, f"task:{task.id}", PostKind.TASK, now, task.title
                 )
         await self._ledger.end(run, outcome, self._now())
         self._posts.changed.set()

@@ -237,14 +237,8 @@ class Watch:
             data = {"look": look.id, "found": [each.title for each in news], "unread": sorted(result["unread"])}
             await timeline.append(connection, incident.id, tag, at=now, actor_id=SYSTEM, data=data)
             if news:
-                await self._posts.want(
-                    connection,
-                    f"alarm:{look.id}",
-                    PostKind.ALARM,
-                    now,
-                    conversation=incident.conversation,
-                    incident_id=incident.id,
-                    summary=f"{incident.label}: {news[0].title}",
+                await self._posts.want_in_thread(
+                    connection, incident, f"alarm:{look.id}", PostKind.ALARM, now, news[0].title
                 )
             over = not any(each.state is LookState.WAITING for each in await looks.of(connection, incident.id))
         self._posts.changed.set()
