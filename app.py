@@ -41,8 +41,8 @@ from services.blasts.work import BlastWork
 from services.brake import Brake
 from services.bulk import Bulk
 from services.clockwork import Clockwork
-from services.database import Database
-from services.database.sealing import close_what_is_open
+from services.database import Database, is_sqlite
+from services.database.sealing import seal_up
 from services.durable import Durable, durable_of, lock_of, unfit_sqlite
 from services.errors import Conflict, UpstreamDown
 from services.guard.work import Guard
@@ -67,7 +67,6 @@ from services.rights import steps_of
 from services.settings import Settings, load
 from services.setup import Setup
 from services.triggers.work import Triggers
-from services.vault import Vault
 
 log = logging.getLogger("irbot")
 
@@ -104,7 +103,7 @@ class Application:
             at_the_end.callback(lock.close)
         database = await Database.open(self.settings.sql_url)
         at_the_end.push_async_callback(database.close)
-        vault = await _sealed(database, self.settings)
+        vault = await seal_up(database, self.settings)
         organisation = await Organisation.open(database, self.settings)
         settings = organisation.settings  # from here on, what administrators add counts
         at_the_end.push_async_callback(self.tokens.close)
@@ -324,14 +323,6 @@ def _register_steps(durable: Durable, preparation: Preparation, on_demand: OnDem
     durable.register("execute", runner.execute, pending=runner.pending_executions, give_up=runner.execution_gave_up)
 
 
-async def _sealed(database: Database, settings: Settings) -> Vault:
-    """The vault, once nothing stands open in the database that it should close."""
-    vault = await asyncio.to_thread(Vault.open, settings)
-    database.seal(vault)
-    await close_what_is_open(database)
-    return vault
-
-
 APPLICATION: web.AppKey[Application] = web.AppKey("application", Application)
 
 
@@ -362,7 +353,7 @@ def run(_chosen: argparse.Namespace) -> int:
         app = build(settings)
     except ValueError as error:
         return complain(f"IRBot cannot start: {words_of(error)}")
-    on_sqlite = sa.make_url(settings.sql_url).get_backend_name() == "sqlite"
+    on_sqlite = is_sqlite(settings.sql_url)
     problem = unfit_sqlite(sys.version_info[:3], sqlite3.sqlite_version_info) if on_sqlite else None
     if problem is not None:
         return complain(f"IRBot cannot start: {problem}.")

@@ -28,10 +28,10 @@ from services.blasts.model import Blast, BlastKind, BlastState, Content, Counts,
 from services.blasts.store import Blasts
 from services.channel import Actor, Conversation, ConversationKind
 from services.database import Database, tables
+from services.database.sealing import seal_up
 from services.microsoft365 import open_microsoft365
 from services.microsoft365.tokens import Tokens
 from services.settings import Settings
-from services.vault import Vault
 from simulator.bench import Bench
 from simulator.channel import identities
 from simulator.channel.conversations import ConversationRecord
@@ -173,7 +173,7 @@ async def staged(
             stack.push_async_callback(process.stop)
         database = await Database.open(workers[0].settings.sql_url)
         stack.push_async_callback(database.close)
-        database.seal(await asyncio.to_thread(Vault.open, workers[0].settings))
+        await seal_up(database, workers[0].settings)
         stage = BlastStage(sim, workers, database)
         people = _everybody(sim)
         for count in audiences:

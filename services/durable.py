@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from services import metrics
-from services.database import Database, sync_url, tables
+from services.database import Database, is_sqlite, sync_url, tables
 from services.errors import Conflict
 from services.settings import Settings
 
@@ -391,7 +391,7 @@ def _harden_engine() -> None:
 
 async def lock_of(settings: Settings) -> sqlite3.Connection | None:
     """The lock of an SQLite database, taken before anything in it is touched. Raises Conflict where another has it."""
-    if sa.make_url(settings.sql_url).get_backend_name() != "sqlite":
+    if not is_sqlite(settings.sql_url):
         return None
     return await asyncio.to_thread(take_lock, _folder(settings) / LOCK_FILE)
 

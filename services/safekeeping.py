@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from services.database import Database, migrate, newest_revision
+from services.database import Database, is_sqlite, migrate, newest_revision
 from services.database.schema import metadata
 from services.database.sealed import PREFIX, Packed
 from services.database.sealing import close_anew
@@ -130,10 +130,9 @@ async def _pack_anew(database: Database, vault: Vault, column: sa.Column[bytes])
 
 
 def _file(settings: Settings) -> Path:
-    url = sa.make_url(settings.sql_url)
-    if url.get_backend_name() != "sqlite":
+    if not is_sqlite(settings.sql_url):
         raise BadInput(reason="not-sqlite")
-    return Path(url.database or "")
+    return Path(sa.make_url(settings.sql_url).database or "")
 
 
 def _take_over(copy: Path, aside: Path) -> None:

@@ -23,10 +23,11 @@ _WRITES = "irbot_writes"
 _BUSY_SECONDS = 15
 _MIGRATION_LOCK = 4_871_102_660_073_221
 # A replica that freezes in the middle of a transaction holds its locks; after this PostgreSQL takes them back.
-_IDLE_IN_TRANSACTION_SECONDS = 30
+_LET_GO = "-c idle_in_transaction_session_timeout=30s"
 
 
-def _is_sqlite(url: str) -> bool:
+def is_sqlite(url: str) -> bool:
+    """Whether it is an SQLite file; else it is PostgreSQL. Raises ValueError for a database of another kind."""
     kind = sa.make_url(url).get_backend_name()
     if kind not in {"sqlite", "postgresql"}:
         raise ValueError(f"IRBot keeps its data in SQLite or PostgreSQL, not in {kind}")
@@ -35,17 +36,16 @@ def _is_sqlite(url: str) -> bool:
 
 def sync_url(url: str) -> str:
     """The same database for a synchronous driver (migrations, the durable engine)."""
-    parsed = sa.make_url(url).set(drivername="sqlite") if _is_sqlite(url) else _postgres(url)
+    parsed = sa.make_url(url).set(drivername="sqlite") if is_sqlite(url) else _postgres(url, _LET_GO)
     return parsed.render_as_string(hide_password=False)
 
 
-def _postgres(url: str) -> sa.URL:
+def _postgres(url: str, option: str) -> sa.URL:
     """The address for our driver, with what each connection asks of the server beside what the address asks."""
     parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
     asked = parsed.query.get("options", "")
     given = asked if isinstance(asked, str) else " ".join(asked)
-    idle = f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_SECONDS}s"
-    return parsed if idle in given else parsed.update_query_dict({"options": f"{given} {idle}".strip()})
+    return parsed if option in given else parsed.update_query_dict({"options": f"{given} {option}".strip()})
 
 
 def _migrations() -> Config:
@@ -62,12 +62,12 @@ def newest_revision() -> str:
 def migrate(url: str) -> None:
     """Brings the schema to the newest revision. Blocking; safe to call from several replicas at once."""
     parsed = sa.make_url(url)
-    if _is_sqlite(url) and parsed.database:
+    if is_sqlite(url) and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(sync_url(url))
     try:
         with engine.begin() as connection:
-            if not _is_sqlite(url):
+            if not is_sqlite(url):
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             config = _migrations()
             config.attributes["connection"] = connection
@@ -98,8 +98,8 @@ class Database:
     def connect(cls, url: str) -> Database:
         """Connects to a database that is migrated already; the first query is what reaches it."""
         parsed = sa.make_url(url)
-        if not _is_sqlite(url):
-            return cls(create_async_engine(_postgres(url), pool_pre_ping=True, pool_size=10))
+        if not is_sqlite(url):
+            return cls(create_async_engine(_postgres(url, _LET_GO), pool_pre_ping=True, pool_size=10))
         parsed = parsed.set(drivername="sqlite+aiosqlite")
         engine = create_async_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
@@ -110,9 +110,8 @@ class Database:
     def connect_to_read(cls, url: str) -> Database:
         """Connects to look and no more, beside a bot that runs: nothing is made, migrated, locked or written."""
         parsed = sa.make_url(url)
-        if not _is_sqlite(url):
-            options = {"options": "-c default_transaction_read_only=on"}
-            return cls(create_async_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=options))
+        if not is_sqlite(url):
+            return cls(create_async_engine(_postgres(url, "-c default_transaction_read_only=on")))
         file = Path(parsed.database or "").absolute().as_uri()
         read_only = sa.URL.create("sqlite+aiosqlite", database=file, query={"mode": "ro", "uri": "true"})
         engine = create_async_engine(read_only, connect_args={"timeout": _BUSY_SECONDS})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +12,18 @@ from services.database import Database, tables
 from services.database.schema import metadata
 from services.database.sealed import PREFIX, SealedJson, SealedText, mark
 from services.errors import Conflict
+from services.settings import Settings
+from services.vault import Vault
 
 _AT_ONCE = 100
+
+
+async def seal_up(database: Database, settings: Settings) -> Vault:
+    """Seals the database with our own key. The vault, once nothing stands open that should be closed."""
+    vault = await asyncio.to_thread(Vault.open, settings)
+    database.seal(vault)
+    await close_what_is_open(database)
+    return vault
 
 
 async def close_what_is_open(database: Database) -> int:

@@ -79,6 +79,17 @@ async def test_a_replica_that_freezes_in_a_transaction_lets_go_of_its_locks(
     assert ours == its == ["30s", "5MB" if asked else "4MB"]
 
 
+async def test_whoever_only_reads_keeps_what_the_address_asks_for(postgres: Cluster) -> None:
+    address = sa.make_url(postgres.url(postgres.new_database())).update_query_dict({"options": "-c work_mem=5MB"})
+    database = Database.connect_to_read(address.render_as_string(hide_password=False))
+    async with database.read() as connection:
+        shown = [
+            await connection.scalar(sa.text(f"SHOW {name}")) for name in ("default_transaction_read_only", "work_mem")
+        ]
+    await database.close()
+    assert shown == ["on", "5MB"]
+
+
 def test_replicas_may_migrate_at_the_same_time(postgres: Cluster) -> None:
     url = postgres.url(postgres.new_database())
     with ThreadPoolExecutor(4) as pool:
