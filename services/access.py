@@ -137,10 +137,8 @@ class Access:
         """Whether it is the account that is not there, and not a group or our own application."""
         try:
             await self._m365.directory.account(object_id)
-        except Gone:
-            return True
-        except IRBotError:
-            return False
+        except IRBotError as error:
+            return isinstance(error, Gone)
         return False
 
     async def _confirmed(self) -> guard.Confirmed | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,7 +38,7 @@ _MOVING_MAILS = [MailState.SENDING.value, MailState.WANTED.value]
 
 
 @dataclass(frozen=True)
-class Gone:
+class Purged:
     """How many of each were deleted; `incidents` are the numbers of whole incidents."""
 
     evidence: int = 0
@@ -58,7 +58,7 @@ class Retention:
         self._evidence = timedelta(days=evidence_days)
         self._records = timedelta(days=record_days) if record_days else None
 
-    async def purge(self, now: datetime) -> Gone:
+    async def purge(self, now: datetime) -> Purged:
         """One round, which deletes a part where much is due: the next one goes on. What went is in the log."""
         evidence = await store.purge_evidence(self._database, now - self._evidence)
         requests = await self._delete(
@@ -66,23 +66,22 @@ class Retention:
             tables.requests.c.state != RequestState.RECEIVED.value,
             tables.requests.c.finished_at < now - self._evidence,
         )
-        gone = Gone(evidence=evidence, requests=requests)
+        gone = Purged(evidence=evidence, requests=requests)
         if self._records is not None:
             before = now - self._records
-            gone = Gone(
-                evidence=evidence,
-                requests=requests,
+            old_mails = (
+                mails.c.incident_id.is_(None),
+                mails.c.state.not_in(_MOVING_MAILS),
+                mails.c.created_at < before,
+            )
+            gone = replace(
+                gone,
                 incidents=await self._incidents(before),
                 blasts=await self._blasts(before),
-                mails=await self._delete(
-                    mails,
-                    mails.c.incident_id.is_(None),
-                    mails.c.state.not_in(_MOVING_MAILS),
-                    mails.c.created_at < before,
-                ),
+                mails=await self._delete(mails, *old_mails),
                 people=await self._delete(tables.people, tables.people.c.last_seen < before),
             )
-        if gone != Gone():
+        if gone != Purged():
             log.info("deleted what had its time: %s", gone)
         return gone
 

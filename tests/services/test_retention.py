@@ -18,7 +18,7 @@ from services.incidents import store, timeline
 from services.incidents.model import Incident, IncidentState
 from services.incidents.timeline import AuditTag
 from services.people import People
-from services.retention import Gone, Retention
+from services.retention import Purged, Retention
 from tests.services.blasts.desk import Desk
 from tests.services.fakes import CHANNEL, NOW, Clock, actor, subject
 
@@ -123,7 +123,7 @@ async def test_what_is_open_was_touched_or_is_the_newest_stays(database: Databas
     assert (await retention(database).purge(NOW + timedelta(days=364))).incidents == ()
     assert (await retention(database, record_days=0.0).purge(LATER)).incidents == ()
     assert (await retention(database).purge(LATER)).incidents == (due.number,)
-    assert (await retention(database).purge(LATER)) == Gone()
+    assert (await retention(database).purge(LATER)) == Purged()
     assert await numbers(database) == [still_open.number, touched.number, newest.number]
 
 
@@ -180,5 +180,5 @@ async def test_evidence_and_answered_requests_go_earlier(database: Database) -> 
         done = row | {"key": "old", "state": "done", "finished_at": NOW}
         await connection.execute(sa.insert(tables.requests).values(done))
     gone = await retention(database, evidence_days=30.0).purge(NOW + timedelta(days=31))
-    assert gone == Gone(requests=1)
+    assert gone == Purged(requests=1)
     assert await numbers(database) == [1]
