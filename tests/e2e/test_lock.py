@@ -12,7 +12,8 @@ from simulator.stage import Stage
 from simulator.tenant import User
 from tests.e2e.window import PersonAtTeams
 
-pytestmark = pytest.mark.e2e
+# The whole story is walked in the emulator by every test run.
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 LOCKED = re.compile(r"✓\s*Locked")
 
@@ -53,7 +54,6 @@ def assert_all_answered(stage: Stage) -> None:
     assert [(answer.fault, answer.activity) for answer in stage.teams.delivery.failures] == []
 
 
-@pytest.mark.thorough
 async def test_a_responder_locks_an_ordinary_account(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams
 ) -> None:
@@ -72,7 +72,6 @@ async def test_a_responder_locks_an_ordinary_account(
     assert_all_answered(stage)
 
 
-@pytest.mark.thorough
 async def test_a_privileged_account_is_locked_when_somebody_else_approves(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams, adele: PersonAtTeams
 ) -> None:
@@ -92,7 +91,6 @@ async def test_a_privileged_account_is_locked_when_somebody_else_approves(
     assert_all_answered(stage)
 
 
-@pytest.mark.thorough
 async def test_who_asked_cannot_approve_even_as_an_approver(
     stage: Stage, before: Callable[[str], Before], diego: PersonAtTeams, adele: PersonAtTeams
 ) -> None:
@@ -112,7 +110,6 @@ async def test_who_asked_cannot_approve_even_as_an_approver(
     assert_all_answered(stage)
 
 
-@pytest.mark.thorough
 async def test_a_refused_request_changes_nothing_and_the_thread_says_so(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams, adele: PersonAtTeams
 ) -> None:
@@ -127,7 +124,6 @@ async def test_a_refused_request_changes_nothing_and_the_thread_says_so(
     assert_all_answered(stage)
 
 
-@pytest.mark.thorough
 async def test_a_personal_chat_answers_questions_and_locks_nobody(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams
 ) -> None:
@@ -142,7 +138,6 @@ async def test_a_personal_chat_answers_questions_and_locks_nobody(
     assert_all_answered(stage)
 
 
-@pytest.mark.thorough
 async def test_a_bot_that_is_killed_in_the_middle_goes_on_after_its_restart(
     stage: Stage, before: Callable[[str], Before], alex: PersonAtTeams
 ) -> None:

@@ -20,6 +20,7 @@ from simulator.exchange.state import Mailbox
 from simulator.stories import STORIES, evicted, harmed
 from simulator.stories.story import Story
 from tests.stories.steps import decide, open_incident
+from tests.thorough import a_few
 
 _PATIENCE_SECONDS = 60.0
 _OURS = {
@@ -38,10 +39,7 @@ _ALWAYS = {"invoice-fraud"}  # the most in one mailbox
 _MOVING = {"WhenChanged", "WhenChangedUTC", "LastModifiedBy", "id"}
 
 
-@pytest.mark.parametrize(
-    "story_id",
-    [pytest.param(story_id, marks=() if story_id in _ALWAYS else pytest.mark.thorough) for story_id in _TOLD],
-)
+@pytest.mark.parametrize("story_id", a_few(_TOLD, _ALWAYS.__contains__))
 async def test_what_the_intruder_left_goes_early_and_the_undo_puts_it_back(story_id: str) -> None:
     story = STORIES[story_id]
     async with Bench.start(_config(story_id)) as bench:

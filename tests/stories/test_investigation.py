@@ -11,6 +11,7 @@ from services.microsoft365.operations import Gate
 from services.settings import Settings
 from simulator.stories import STORIES
 from tests.services.playbook.tenancy import unpaced
+from tests.thorough import a_few
 
 
 @pytest.fixture(autouse=True)
@@ -28,12 +29,7 @@ _ALWAYS = {"guest", "mass-phishing", "shared-mailbox", "synced-account"}
 
 
 @pytest.mark.parametrize(
-    "story_id",
-    [
-        pytest.param(story_id, marks=() if story_id in _ALWAYS else pytest.mark.thorough)
-        for story_id, story in STORIES.items()
-        if story.truth
-    ],
+    "story_id", a_few((story.id for story in STORIES.values() if story.truth), _ALWAYS.__contains__)
 )
 async def test_all_that_the_intruder_did_is_found_and_nothing_else(story_id: str) -> None:
     score = await recall.play(STORIES[story_id], seconds_of_a_query=0)

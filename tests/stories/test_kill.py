@@ -17,6 +17,7 @@ from simulator.bench import Bench
 from simulator.config import SimulatorConfig
 from simulator.faults import Fault, Kind, When
 from tests.stories.steps import LOCKED, ask, is_locked, writes
+from tests.thorough import a_few
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,11 @@ _ALWAYS = {("block", When.BEFORE), ("revoke", When.AFTER)}
 
 @pytest.mark.parametrize(
     "boundary",
-    [
-        pytest.param(
-            each,
-            id=f"{each.when} {each.name}".replace(" ", "-"),
-            marks=() if (each.name, each.when) in _ALWAYS else pytest.mark.thorough,
-        )
-        for each in BOUNDARIES
-    ],
+    a_few(
+        BOUNDARIES,
+        lambda each: (each.name, each.when) in _ALWAYS,
+        lambda each: f"{each.when} {each.name}".replace(" ", "-"),
+    ),
 )
 async def test_a_lock_survives_a_kill(boundary: Boundary) -> None:
     # A lagging replica: what the next process reads first may be older than what the last one did.

@@ -28,6 +28,7 @@ from tests.services.playbook.dump import dump
 from tests.services.playbook.open_past import taken_away
 from tests.services.playbook.test_permission_truth import Tenant, chosen, locked_for, people, tenant
 from tests.services.playbook.test_undo_parity import differences
+from tests.thorough import a_few
 
 WITH_EFFECTS = [step for step in STEPS if step.apply is not None]
 # Whose requests are not told apart by their number: why a second one of the same number does no harm.
@@ -165,10 +166,7 @@ class Case:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(
-    "step",
-    [pytest.param(step, id=step.id, marks=pytest.mark.thorough if step.id in _LONG else ()) for step in WITH_EFFECTS],
-)
+@pytest.mark.parametrize("step", a_few(WITH_EFFECTS, lambda step: step.id not in _LONG, lambda step: step.id))
 async def test_a_death_at_each_boundary_loses_nothing_and_does_nothing_twice(step: Step, database: Database) -> None:
     who, deaths = chosen(step)[0], Deaths()
     subject, account = (await people())[who]
