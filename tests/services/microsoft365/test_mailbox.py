@@ -54,6 +54,14 @@ async def test_a_rule_shows_where_mail_goes(wire: GraphBench, mailboxes: Mailbox
     assert wire.paths == ["GET /v1.0/users/u1/mailFolders/inbox/messageRules"]
 
 
+async def test_an_id_with_signs_of_an_address_stays_one_part_of_it(wire: GraphBench, mailboxes: Mailboxes) -> None:
+    wire.replies = [EMPTY, EMPTY]
+    await mailboxes.switch_rule("u1", "AQ/A+?#A==", enabled=False)
+    await mailboxes.delete_rule("u1", "AQ/A+?#A==")
+    where = "/v1.0/users/u1/mailFolders/inbox/messageRules/AQ%2FA%2B%3F%23A%3D%3D"
+    assert [request.url.raw_path.decode() for request in wire.requests] == [where, where]
+
+
 async def test_a_rule_is_switched_off_deleted_and_put_back_whole(wire: GraphBench, mailboxes: Mailboxes) -> None:
     wire.replies = [page(RULE), EMPTY, EMPTY, httpx.Response(201, json={**RULE, "id": "new"})]
     (rule,) = await mailboxes.inbox_rules("u1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from simulator.exchange import exchange_of
@@ -40,6 +42,12 @@ async def test_rules_are_listed_disabled_and_deleted(graph: GraphCaller, rule: J
     gone = await graph.get(f"{RULES}/{rule['id']}")
     assert (gone.status, gone.code) == (404, "ErrorItemNotFound")
     assert [change.what for change in graph.sim.world.tenant.changes] == ["Update inbox rule", "Delete inbox rule"]
+
+
+async def test_an_id_with_a_slash_is_found_when_it_is_escaped_and_only_then(graph: GraphCaller, rule: Json) -> None:
+    rule["id"] = "AQ/A+A=="
+    assert (await graph.get(f"{RULES}/AQ%2FA%2BA%3D%3D")).body["id"] == rule["id"]
+    assert (await graph.get(f"{RULES}/AQ/A+A==")).status in {400, 404}
 
 
 async def test_read_only_rules_and_wrong_requests_are_refused(graph: GraphCaller, rule: Json) -> None:
@@ -82,7 +90,8 @@ async def test_a_rule_is_put_back_and_both_services_know_it(graph: GraphCaller) 
     assert (await graph.post(RULES, body)).status == 400
     made = await graph.post(RULES, body | {"actions": {"moveToFolder": "archive"}})
     assert (made.status, made.body["isEnabled"]) == (201, True)
-    assert (await graph.get(f"{RULES}/{made.body['id']}")).body["conditions"] == {"subjectContains": ["news"]}
+    shown = await graph.get(f"{RULES}/{quote(made.body['id'], safe='')}")
+    assert shown.body["conditions"] == {"subjectContains": ["news"]}
     world = graph.sim.world
     exchange = exchange_of(world)
     mailbox = exchange.mailbox("megan")
