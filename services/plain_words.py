@@ -125,6 +125,10 @@ def _throttled(error: IRBotError) -> Explanation:
 
 
 def _upstream_down(error: IRBotError) -> Explanation:
+    if error.data.get("reason") == "list-not-whole":
+        return Explanation(
+            "Not all came", f"{_service(error)} did not give the whole list.", "Try again in a few minutes."
+        )
     return Explanation(
         "No answer", f"{_service(error)} gives no answer right now.", "Try again in a few minutes. Nothing was changed."
     )

@@ -12,6 +12,7 @@ from services.incidents.model import Phase
 from services.microsoft365.devices import Device
 from services.microsoft365.exchange import mobile_devices, protocols
 from services.microsoft365.exchange.mobile_devices import MobileDevice
+from services.playbook.gaps import gap
 from services.playbook.mailbox_reading import mailbox_of
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo
 from services.together import together
@@ -27,25 +28,25 @@ T = TypeVar("T")
 async def plan(ctx: Context) -> Plan:
     """Devices that were registered, and phones that were paired, within the time we look at, newest first.
 
-    What cannot be read while there is something to do is said by the next plan; with nothing to do it is said now.
+    With nothing to do, what cannot be read is the answer.
     """
     devices, phones = await together(
         _or_error(ctx.m365.devices.of_account(ctx.subject.object_id)), _or_error(_allowed_phones(ctx))
     )
     changes: list[Change] = []
-    unread: list[IRBotError] = []
+    unread: list[tuple[str, IRBotError]] = []
     if isinstance(devices, IRBotError):
-        unread.append(devices)
+        unread.append(("Devices in Entra were not read.", devices))
     else:
         changes += [_device_change(each) for each in devices if each.enabled and _is_fresh(ctx, each.registered_at)]
     if isinstance(phones, IRBotError):
-        unread.append(phones)
+        unread.append(("Paired phones were not read.", phones))
     else:
         changes += [_phone_change(each) for each in phones if _is_fresh(ctx, each.first_sync)]
     if changes:
-        return Plan(changes=tuple(changes))
+        return Plan(changes=tuple(changes), unread=tuple(gap(what, error).words for what, error in unread))
     if unread:
-        raise unread[0]
+        raise unread[0][1]
     return Plan(settled=Outcome(State.ALREADY_SO, "Nothing to disable. No device is new within the time we look at."))
 
 

@@ -6,6 +6,7 @@ from services.access import Permission
 from services.errors import Gone
 from services.incidents.model import Phase
 from services.microsoft365.exchange import mail_flow
+from services.microsoft365.exchange.backend import list_not_whole
 from services.microsoft365.exchange.mail_flow import Connector
 from services.playbook.mail_flow_score import READS, mail_flow_of
 from services.playbook.step import Change, Context, Outcome, Plan, Risk, Rule, State, Step, Undo, general_words
@@ -81,6 +82,8 @@ async def _is_on(ctx: Context, change: Change) -> bool | None:
     else:
         listed = await mail_flow.list_transport_rules(exchange)
         states = {each.guid: each.enabled for each in listed.rules}
+        if key not in states and not listed.complete:
+            raise list_not_whole("Get-TransportRule")
     return states.get(key)
 
 

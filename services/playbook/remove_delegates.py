@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.access import Permission
-from services.errors import Gone, IRBotError
+from services.errors import Ambiguous, Gone, IRBotError
 from services.incidents.model import Phase
 from services.microsoft365.exchange import delegates, folders
+from services.microsoft365.exchange.backend import list_not_whole
 from services.microsoft365.exchange.delegates import Access
 from services.microsoft365.exchange.folders import EVERYBODY, Folder, Publishing
-from services.microsoft365.exchange.mailboxes import Mailbox
+from services.microsoft365.exchange.mailboxes import Mailbox, Recipient
 from services.playbook.check_delegates import READS
 from services.playbook.delegate_reading import delegation_of
 from services.playbook.delegate_score import judge
@@ -110,20 +111,37 @@ async def _is_held(ctx: Context, mailbox: Mailbox, change: Change) -> bool:
     match _kind(change):
         case "access":
             wanted = _access(data)
-            entries = (await delegates.list_access(exchange, mailbox)).entries
-            return any(each.user == wanted.user and set(wanted.rights) <= set(each.rights) for each in entries)
+            let_in = await delegates.list_access(exchange, mailbox)
+            if any(each.user == wanted.user and set(wanted.rights) <= set(each.rights) for each in let_in.entries):
+                return True
+            if not let_in.complete:
+                raise list_not_whole("Get-MailboxPermission")
+            return False
         case "send-as":
-            return any(
-                each.trustee == data["trustee"] for each in (await delegates.list_send_as(exchange, mailbox)).entries
-            )
+            senders = await delegates.list_send_as(exchange, mailbox)
+            if any(each.trustee == data["trustee"] for each in senders.entries):
+                return True
+            if not senders.complete:
+                raise list_not_whole("Get-RecipientPermission")
+            return False
         case "on-behalf":
-            people = (await delegates.list_on_behalf(exchange, mailbox)).items()
-            return any(
-                data["trustee"] in ({name} if isinstance(who, IRBotError) else {name, who.object_id, who.address})
-                for name, who in people
-            )
+            return _is_among(data["trustee"], await delegates.list_on_behalf(exchange, mailbox))
         case _:
             return await _rights(ctx, mailbox, data) is not None
+
+
+def _is_among(trustee: str, people: Mapping[str, Recipient | IRBotError]) -> bool:
+    """Raises what kept a person from being known, where the trustee may be that one."""
+    known = set(people)
+    for who in people.values():
+        if not isinstance(who, IRBotError):
+            known |= {who.object_id, who.address}
+    if trustee in known:
+        return True
+    for who in people.values():
+        if isinstance(who, IRBotError) and not isinstance(who, Gone | Ambiguous):
+            raise who
+    return False
 
 
 async def _rights(ctx: Context, mailbox: Mailbox, data: Mapping[str, Any]) -> tuple[str, ...] | None:

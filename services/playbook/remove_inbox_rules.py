@@ -38,10 +38,11 @@ async def plan(ctx: Context) -> Plan:
                 data=asdict(rule),
             )
         )
+    unread = () if read.rules.complete else ("Not all rules could be read. Look again.",)
     if changes:
-        return Plan(changes=tuple(changes))
-    if not read.rules.complete:
-        return Plan(settled=Outcome(State.NOT_EVALUATED, "Not all rules could be read. Look again."))
+        return Plan(changes=tuple(changes), unread=unread)
+    if unread:
+        return Plan(settled=Outcome(State.NOT_EVALUATED, *unread))
     return Plan(settled=Outcome(State.ALREADY_SO, "No suspicious rule was found."))
 
 

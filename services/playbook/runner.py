@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -64,9 +64,14 @@ _OPEN_ENDS = frozenset(
     {State.FAILED, State.NEEDS_ON_PREMISES, State.NOT_EVALUATED, State.REFUSED, State.UNKNOWN, State.UNDONE}
 )
 
+_CHANGED = Outcome(State.REFUSED, "The account has changed since this was approved. Ask again.")
+
 # An effect that was made, or may have been; and how an undo ends that leaves nothing to put back.
 _MADE = frozenset({EffectState.INTENDED, EffectState.SENT, EffectState.SHOWN, EffectState.UNKNOWN})
 _PUT_BACK = frozenset({State.ACCEPTED, State.UNDONE})
+
+# A comparison that ends so has seen that nothing is left to do.
+_IS_SO = frozenset({State.ALREADY_SO, State.UNDONE})
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,19 @@ class _Work:
     apply: Callable[[Context, Change], Awaitable[None]]
     verify: Callable[[Context, Change], Awaitable[bool]]
     ends_as: State
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What is left of a plan right before the effect: nothing and why, or changes, and why the others may not be made.
+
+    `unread` are sentences about what could not be looked at this time.
+    """
+
+    settled: Outcome | None = None
+    changes: tuple[Change, ...] = ()
+    barred: Mapping[str, Outcome] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 class _InTheWay(Exception):
@@ -248,40 +266,44 @@ class Runner:
         work = _work_of(step, kind)
         begun = () if fresh else tuple(effect.change for effect in await self._effects(run))
         left = [change for change in planned.changes if change.item not in {each.item for each in begun}]
-        changes: tuple[Change, ...] = ()
+        now = _Compared()
         if left or not begun:
-            settled, changes = await self._compare(step, kind, work, replace(planned, changes=tuple(left)), ctx)
-            if settled is not None and (not begun or settled.state is not State.ALREADY_SO):
-                await self._end(run, settled, step)
+            now = await self._compare(step, kind, work, replace(planned, changes=tuple(left)), ctx)
+            if now.settled is not None and not begun:
+                await self._end(run, now.settled, step)
                 return
-        changes = (*begun, *changes)
-        refused = await self._apply_all(run, step, ctx, work, changes)
+        barred = dict(now.barred)
+        if now.settled is not None and now.settled.state not in _IS_SO:
+            barred = {change.item: now.settled for change in left}
+        to_do = (*begun, *now.changes)
+        changes = (*to_do, *(change for change in left if change.item in barred))
+        refused = await self._apply_all(run, step, ctx, work, to_do) | barred
         if changes and len(refused) == len(changes):
             await self._end(run, _refused_words(changes, refused), step)
         else:
-            later(self._read_back(run, step, ctx, work, changes, refused, planned.unread))
+            unread = tuple(dict.fromkeys((*planned.unread, *now.unread)))
+            later(self._read_back(run, step, ctx, work, changes, refused, unread))
 
     async def _tell(self, run: Run, words: str) -> None:
         """Shows how far a long change is."""
         await self._ledger.progress(run, words)
         self._posts.changed.set()
 
-    async def _compare(
-        self, step: Step, kind: RunKind, work: _Work, planned: Plan, ctx: Context
-    ) -> tuple[Outcome | None, tuple[Change, ...]]:
+    async def _compare(self, step: Step, kind: RunKind, work: _Work, planned: Plan, ctx: Context) -> _Compared:
         """The world right before the effect against the plan that was approved.
 
-        Nothing left to do needs no approval; the same changes have one; anything else has none.
+        Nothing left to do needs no approval; the same changes have one; anything else has none. What the new plan does
+        not have any more counts as done only where it shows: the plan may have missed what it could not read.
         """
         try:
             if kind is RunKind.UNDO:
                 shown = await together(*(work.verify(ctx, change) for change in planned.changes))
                 if all(shown):
-                    return Outcome(State.UNDONE, "It was put back before."), ()
-                return None, planned.changes
+                    return _Compared(Outcome(State.UNDONE, "It was put back before."))
+                return _Compared(changes=planned.changes)
             now = await step.plan(ctx)
         except IRBotError as error:
-            return outcome_of(step, ctx, error, reading=True), ()
+            return _Compared(outcome_of(step, ctx, error, reading=True))
         found = {change.item: change for change in now.changes}
         moved = [
             change
@@ -289,11 +311,33 @@ class Runner:
             if change.item in found and not Plan((change,)).same_changes(Plan((found[change.item],)))
         ]
         if moved or (planned.settled is not None and now.changes):
-            return Outcome(State.REFUSED, "The account has changed since this was approved. Ask again."), ()
+            return _Compared(_CHANGED)
+        if now.settled is not None and now.settled.state is not State.ALREADY_SO:
+            return _Compared(now.settled)
+        missed = [change for change in planned.changes if change.item not in found]
+        whys = await together(*(self._why_not_so(step, ctx, work, change, now.unread) for change in missed))
+        barred = {change.item: why for change, why in zip(missed, whys, strict=True) if why is not None}
         left = tuple(found[change.item] for change in planned.changes if change.item in found)
-        if not left:
-            return now.settled or Outcome(State.ALREADY_SO, "It was done before."), ()
-        return None, left
+        if not left and not barred:
+            return _Compared(now.settled or Outcome(State.ALREADY_SO, "It was done before."))
+        if not left and len(barred) == len(planned.changes):
+            return _Compared(_refused_words(planned.changes, barred))
+        return _Compared(changes=left, barred=barred, unread=now.unread)
+
+    async def _why_not_so(
+        self, step: Step, ctx: Context, work: _Work, change: Change, unread: tuple[str, ...]
+    ) -> Outcome | None:
+        """None where an approved change shows already; else why nobody may say so."""
+        try:
+            if await work.verify(ctx, change):
+                return None
+        except IRBotError as error:
+            outcome = outcome_of(step, ctx, error, reading=True)
+            return None if outcome.state is State.ALREADY_SO else outcome
+        patience = 0.0 if change.later else min(_REPLICATION_SECONDS, self._settings.verify_patience_seconds)
+        if await self._shows(ctx, work, change, patience):
+            return None
+        return Outcome(State.NOT_EVALUATED, " ".join(unread)) if unread else _CHANGED
 
     async def _apply_all(
         self, run: Run, step: Step, ctx: Context, work: _Work, changes: tuple[Change, ...]

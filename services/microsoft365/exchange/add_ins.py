@@ -37,7 +37,7 @@ async def list_add_ins(exchange: ExchangeBackend, mailbox: Mailbox) -> tuple[Add
             values.optional_text(row, "Type"),
             values.optional_text(row, "Scope"),
         )
-        for row in result.records
+        for row in result.whole("Get-App")
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from services.errors import Bug, IRBotError
+from services.errors import Bug, IRBotError, UpstreamDown
 
 SERVICE = "exchange"
 
@@ -49,6 +49,11 @@ class Edit:
 Parameter = None | bool | int | str | Sequence[str] | Edit
 
 
+def list_not_whole(operation_name: str) -> UpstreamDown:
+    """For whoever does not find in an answer what may be in the part that did not come."""
+    return UpstreamDown(service=SERVICE, operation=operation_name, reason="list-not-whole")
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came back. `complete` is False where rows may be missing: never take such an answer for "clean"."""
@@ -56,6 +61,12 @@ class Result:
     records: tuple[Record, ...]
     warnings: tuple[str, ...] = ()
     complete: bool = True
+
+    def whole(self, operation_name: str) -> tuple[Record, ...]:
+        """The rows of an answer that must not lack any. Raises UpstreamDown (`list-not-whole`) where some may."""
+        if not self.complete:
+            raise list_not_whole(operation_name)
+        return self.records
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class SendAsListed:
 async def list_access(exchange: ExchangeBackend, mailbox: Mailbox) -> Listed:
     """Everybody whom somebody let into the mailbox; the owner and inherited entries are left out."""
     result = await exchange.invoke("Get-MailboxPermission", {"Identity": mailbox.identity}, anchor=mailbox.anchor)
-    rows = own(result, mailbox, "Get-MailboxPermission")
+    rows = own(result, mailbox, "Get-MailboxPermission", in_part=True)
     entries = tuple(_access(row) for row in rows if not _of_the_system(row, values.text(row, "User")))
     return Listed(entries, result.complete)
 
@@ -103,7 +103,7 @@ def _is_number(user: str) -> bool:
 async def list_send_as(exchange: ExchangeBackend, mailbox: Mailbox) -> SendAsListed:
     """Everybody who may send as the owner of this mailbox."""
     result = await exchange.invoke("Get-RecipientPermission", {"Identity": mailbox.identity}, anchor=ORGANISATION)
-    rows = own(result, mailbox, "Get-RecipientPermission")
+    rows = own(result, mailbox, "Get-RecipientPermission", in_part=True)
     return SendAsListed(_send_as(rows), result.complete)
 
 

@@ -70,7 +70,7 @@ async def list_folders(exchange: ExchangeBackend, mailbox: Mailbox, scope: str =
             values.text(row, "FolderType"),
             values.number(row, "ItemsInFolder"),
         )
-        for row in result.records
+        for row in result.whole("Get-MailboxFolderStatistics")
     )
 
 
@@ -79,7 +79,7 @@ async def list_permissions(exchange: ExchangeBackend, mailbox: Mailbox, folder: 
     """Who may do what in a folder, the entries of everybody included."""
     parameters: dict[str, Parameter] = {"Identity": _identity(mailbox, folder)}
     result = await exchange.invoke("Get-MailboxFolderPermission", parameters, anchor=mailbox.anchor)
-    return tuple(_permission(row) for row in result.records)
+    return tuple(_permission(row) for row in result.whole("Get-MailboxFolderPermission"))
 
 
 @operation("Get-Recipient", "Get-MailboxFolderPermission", effect=Effect.READ)
@@ -98,7 +98,7 @@ async def find_trustee(exchange: ExchangeBackend, mailbox: Mailbox, folder: Fold
             result = await exchange.invoke("Get-MailboxFolderPermission", parameters, anchor=mailbox.anchor)
         except Gone:
             continue
-        if result.records:
+        if result.whole("Get-MailboxFolderPermission"):
             holders.append(candidate.object_id)
     if not holders:
         raise Gone(service=SERVICE, what="recipient", sought=entry.user)

@@ -132,8 +132,8 @@ async def list_rules(exchange: ExchangeBackend, mailbox: Mailbox) -> InboxRules:
         exchange.invoke("Get-InboxRule", parameters | {"IncludeHidden": True}, anchor=mailbox.anchor),
         exchange.invoke("Get-InboxRule", parameters, anchor=mailbox.anchor),
     )
-    visible = {_rule_id(row) for row in own(shown, mailbox, "Get-InboxRule")}
-    rows = own(everything, mailbox, "Get-InboxRule")
+    visible = {_rule_id(row) for row in own(shown, mailbox, "Get-InboxRule", in_part=True)}
+    rows = own(everything, mailbox, "Get-InboxRule", in_part=True)
     rules = tuple(_rule(row, hidden=_rule_id(row) not in visible) for row in rows)
     return InboxRules(rules, everything.complete and shown.complete, everything.warnings)
 
@@ -169,7 +169,7 @@ async def restore_rule(exchange: ExchangeBackend, mailbox: Mailbox, rule: InboxR
         else:
             parameters[setting] = value
     result = await exchange.invoke("New-InboxRule", parameters, anchor=mailbox.anchor)
-    made = own(result, mailbox, "New-InboxRule")
+    made = own(result, mailbox, "New-InboxRule", in_part=True)
     rule_id = _rule_id(made[0]) if made else ""
     if rule_id and not rule.enabled:
         await _on_rule(exchange, "Disable-InboxRule", mailbox, rule_id)

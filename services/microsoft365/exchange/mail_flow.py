@@ -119,7 +119,7 @@ async def list_connectors(exchange: ExchangeBackend) -> tuple[Connector, ...]:
     )
     found: dict[str, Connector] = {}
     for (cmdlet, _), result in zip(asked, results, strict=True):
-        for row in result.records:
+        for row in result.whole(cmdlet):
             connector = _connector(row, inbound=cmdlet == "Get-InboundConnector")
             found.setdefault(connector.guid, connector)
     return tuple(found.values())
@@ -146,7 +146,7 @@ async def list_journal_rules(exchange: ExchangeBackend) -> tuple[JournalRule, ..
             values.optional_text(row, "Recipient"),
             values.optional_text(row, "Scope"),
         )
-        for row in result.records
+        for row in result.whole("Get-JournalRule")
     )
 
 
@@ -171,12 +171,12 @@ async def list_forwarding_policies(exchange: ExchangeBackend) -> tuple[Forwardin
     )
     found = [
         ForwardingPolicy(values.text(row, "Name"), mode == "On", mode)
-        for row in policies.records
+        for row in policies.whole("Get-HostedOutboundSpamFilterPolicy")
         if (mode := values.text(row, "AutoForwardingMode"))
     ]
     found += [
         ForwardingPolicy(values.text(row, "DomainName"), values.flag(row, "AutoForwardEnabled"), "remote-domain")
-        for row in domains.records
+        for row in domains.whole("Get-RemoteDomain")
     ]
     return tuple(found)
 

@@ -141,17 +141,21 @@ async def find(exchange: ExchangeBackend, object_id: str, user_principal_name: s
 
 
 def only(result: Result, what: str, sought: str) -> Record:
-    """The one row of an answer. Raises Gone or Ambiguous."""
+    """The one row of an answer. Raises Gone or Ambiguous, and UpstreamDown where an answer in part has none."""
     if not result.records:
+        result.whole(f"the {what}")
         raise Gone(service=SERVICE, what=what, sought=sought, reason="no-mailbox" if what == "mailbox" else "not-there")
     if len(result.records) > 1:
         raise Ambiguous(sought=sought, candidates=[values.optional_text(row, "Guid") for row in result.records])
     return result.records[0]
 
 
-def own(result: Result, mailbox: Mailbox, operation_name: str) -> tuple[Record, ...]:
-    """The rows of an answer about a mailbox. Raises Conflict where one of them is about another mailbox."""
-    for row in result.records:
+def own(result: Result, mailbox: Mailbox, operation_name: str, *, in_part: bool = False) -> tuple[Record, ...]:
+    """The rows of an answer about a mailbox. Raises Conflict where one of them is about another mailbox.
+
+    Raises UpstreamDown where some may be missing, unless an answer `in_part` will do.
+    """
+    for row in result.records if in_part else result.whole(operation_name):
         owner = values.optional_text(row, "ExternalDirectoryObjectId") or values.optional_text(row, "MailboxOwnerId")
         identity = values.optional_text(row, "Identity").partition("\\")[0].partition(":")[0]
         if not mailbox.is_called(owner or identity):
@@ -259,7 +263,7 @@ async def recipients_named(exchange: ExchangeBackend, display_name: str) -> tupl
     quoted = display_name.replace("'", "''")
     parameters: dict[str, Parameter] = {"Filter": f"DisplayName -eq '{quoted}'", "ResultSize": "100"}
     result = await exchange.invoke("Get-Recipient", parameters, anchor=ORGANISATION)
-    return tuple(_recipient(row) for row in result.records)
+    return tuple(_recipient(row) for row in result.whole("Get-Recipient"))
 
 
 def _recipient(row: Record) -> Recipient:

@@ -55,11 +55,12 @@ async def list_devices(exchange: ExchangeBackend, mailbox: Mailbox) -> tuple[Mob
         exchange.invoke("Get-MobileDevice", listing, anchor=mailbox.anchor),
         exchange.invoke("Get-MobileDeviceStatistics", {"Mailbox": mailbox.identity}, anchor=mailbox.anchor),
     )
-    by_guid = {values.text(row, "Guid"): row for row in statistics.records}
-    by_id = {values.optional_text(row, "DeviceId"): row for row in statistics.records}
+    known = statistics.whole("Get-MobileDeviceStatistics")
+    by_guid = {values.text(row, "Guid"): row for row in known}
+    by_id = {values.optional_text(row, "DeviceId"): row for row in known}
     return tuple(
         _device(row, by_guid.get(values.text(row, "Guid")) or by_id.get(values.text(row, "DeviceId")) or {})
-        for row in devices.records
+        for row in devices.whole("Get-MobileDevice")
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.errors import Conflict, UpstreamDown
+from services.errors import Conflict
 from services.microsoft365.exchange import values
 from services.microsoft365.exchange.answers import changed_nothing
 from services.microsoft365.exchange.backend import (
@@ -134,9 +134,7 @@ async def each_page(exchange: ExchangeBackend) -> AsyncIterator[tuple[OpenMailbo
         background=True,
     )
     async for page in exchange.pages(call):
-        if not page.complete:
-            raise UpstreamDown(service=SERVICE, operation="Get-CASMailbox", reason="list-not-whole")
-        yield tuple(_open_mailbox(row) for row in page.records)
+        yield tuple(_open_mailbox(row) for row in page.whole("Get-CASMailbox"))
 
 
 @operation("Get-CASMailbox", effect=Effect.READ)
@@ -175,7 +173,7 @@ async def list_plans(exchange: ExchangeBackend) -> tuple[Plan, ...]:
             values.flag(row, "ImapEnabled"),
             values.flag(row, "PopEnabled"),
         )
-        for row in result.records
+        for row in result.whole("Get-CASMailboxPlan")
     )
 
 

@@ -36,7 +36,7 @@ async def find(exchange: ExchangeBackend, address: str) -> RestrictedSender | No
         result = await exchange.invoke("Get-BlockedSenderAddress", {"SenderAddress": address}, anchor=ORGANISATION)
     except Gone:
         return None  # some answer an address that is not on the list with an error
-    for row in result.records:
+    for row in result.whole("Get-BlockedSenderAddress"):
         if values.text(row, "SenderAddress").lower() == address.lower():
             return RestrictedSender(
                 values.text(row, "SenderAddress"),
@@ -66,7 +66,7 @@ async def list_connectors(exchange: ExchangeBackend) -> tuple[RestrictedConnecto
     result = await exchange.invoke("Get-BlockedConnector", {}, anchor=ORGANISATION)
     return tuple(
         RestrictedConnector(values.text(row, "ConnectorId"), values.moment(row, "CreatedDatetime"))
-        for row in result.records
+        for row in result.whole("Get-BlockedConnector")
     )
 
 

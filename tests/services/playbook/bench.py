@@ -63,6 +63,9 @@ class Things:
     applied: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     value: str = "Open"
+    unlisted: set[str] = field(default_factory=set)  # what plans do not see
+    unread: tuple[str, ...] = ()  # and what they say of it
+    before_verify: Callable[[str], None] = lambda item: None
 
     def step(self) -> Step:
         return Step(
@@ -89,8 +92,11 @@ class Things:
 
     async def _plan(self, ctx: Context) -> Plan:
         self.on_plan()
-        changes = tuple(self.change(item) for item, is_open in self.open.items() if is_open)
-        return Plan(changes) if changes else Plan(settled=Outcome(State.ALREADY_SO, "All is shut."))
+        is_seen = self.open.keys() - self.unlisted
+        changes = tuple(self.change(item) for item, is_open in self.open.items() if is_open and item in is_seen)
+        if changes:
+            return Plan(changes, unread=self.unread)
+        return Plan(settled=Outcome(State.ALREADY_SO, "All is shut."), unread=self.unread)
 
     async def _apply(self, ctx: Context, change: Change) -> None:
         self.before(change.item)
@@ -100,6 +106,7 @@ class Things:
         self.after(change.item)
 
     async def _verify(self, ctx: Context, change: Change) -> bool:
+        self.before_verify(change.item)
         return not self.open[change.item]
 
     async def _undo(self, ctx: Context, change: Change) -> None:

@@ -41,6 +41,13 @@ def _raises(error: BaseException) -> Callable[[str], NoReturn]:
     return fail
 
 
+def _raises_always(error: BaseException) -> Callable[[], NoReturn]:
+    def fail() -> NoReturn:
+        raise error
+
+    return fail
+
+
 async def _dies(work: Awaitable[object]) -> None:
     """The work ends because the process was killed in the middle."""
     with pytest.raises(BaseExceptionGroup) as ended:
@@ -391,6 +398,74 @@ async def test_what_was_settled_when_it_was_approved_stays_undone(database: Data
     await bench.locked()
     assert (await bench.states())["shut-things"] is State.REFUSED
     assert things.applied == []
+
+
+# -- what a plan does not list any more --------------------------------------------------------------------------------
+
+
+async def test_what_could_not_be_looked_at_again_is_not_called_done(database: Database) -> None:
+    things = Things(open={"a": True, "b": True})
+    bench = await RunnerBench.start(database, [things.step()])
+    await bench.propose()
+    things.unlisted, things.unread = {"b"}, ("Boxes were not read.",)
+    await bench.locked()
+    run = await bench.run("shut-things")
+    assert things.applied == ["a"]
+    assert run.state is State.NOT_EVALUATED
+    assert run.reason == "Not done: Thing b. Boxes were not read. Done and checked: 1 of 2."
+
+
+async def test_what_was_not_listed_and_shows_all_the_same_is_done(database: Database) -> None:
+    things = Things(open={"a": True, "b": True})
+    bench = await RunnerBench.start(database, [things.step()])
+    await bench.propose()
+    things.unlisted, things.unread, things.open["b"] = {"b"}, ("Boxes were not read.",), False
+    await bench.locked()
+    run = await bench.run("shut-things")
+    assert (run.state, run.reason) == (State.DONE, "Checked. Thing a: Shut. Boxes were not read.")
+
+
+async def test_what_nobody_proposes_any_more_and_stands_open_is_refused(database: Database) -> None:
+    things = Things()
+    bench = await RunnerBench.start(database, [things.step()])
+    await bench.propose()
+    things.unlisted = {"a"}
+    await bench.locked()
+    run = await bench.run("shut-things")
+    assert (run.state, things.applied) == (State.REFUSED, [])
+    assert run.reason == "The account has changed since this was approved. Ask again."
+
+
+async def test_what_was_not_listed_and_cannot_be_read_is_not_evaluated(database: Database) -> None:
+    things = Things(before_verify=_raises(MissingRole(roles=["Keeper"])))
+    bench = await RunnerBench.start(database, [things.step()])
+    await bench.propose()
+    things.unlisted = {"a"}
+    await bench.locked()
+    run = await bench.run("shut-things")
+    assert run.state is State.NOT_EVALUATED
+    assert "Keeper" in run.reason
+
+
+async def test_what_cannot_be_read_after_a_kill_hides_nothing_that_was_done_before_it(database: Database) -> None:
+    things = Things(open=dict.fromkeys("abc", True))
+
+    def die(item: str) -> None:
+        if item == "b":
+            raise Killed
+
+    things.after = die
+    bench = await RunnerBench.start(database, [things.step()])
+    await bench.propose()
+    approval = await bench.approved()
+    await _dies(bench.runner.execute(approval.id))
+    things.on_plan = _raises_always(UpstreamDown(service="Exchange"))
+    await bench.runner.execute(approval.id)
+    run = await bench.run("shut-things")
+    assert things.open == {"a": False, "b": False, "c": True}
+    assert run.state is State.NOT_EVALUATED
+    for words in ("Not done: Thing c.", "Done and checked: 2 of 3."):
+        assert words in run.reason
 
 
 async def _becomes(bench: RunnerBench, what: str) -> None:
