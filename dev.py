@@ -48,6 +48,7 @@ COMMANDS = {
         AUDIT,
         [["-m", "pip_audit", "--strict", "--require-hashes", "--disable-pip", "-r", "requirements.hashes.txt"]],
     ),
+    "packages": (DEV, []),
     "ci-setup": (DEV, [["-m", "simulator.emulator"]]),
 }
 USAGE = "Usage: {python} dev.py " + "|".join(COMMANDS) + "  [further arguments are passed on]"
@@ -70,7 +71,7 @@ def main(arguments: list[str]) -> int:
     if len(steps) == 1:
         hand_over(steps[0] + arguments[1:])
     # Every step runs even when an earlier one fails: one run shows all that is wrong.
-    return max([call(step) for step in steps])
+    return max([call(step) for step in steps], default=0)
 
 
 def sqlite_version() -> tuple[int, ...]:

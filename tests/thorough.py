@@ -16,3 +16,13 @@ def a_few(values: Iterable[_T], always: Callable[[_T], bool], id_of: Callable[[_
     return [
         pytest.param(value, id=id_of(value), marks=() if always(value) else pytest.mark.thorough) for value in values
     ]
+
+
+def one_in(many: int, values: Iterable[_T], id_of: Callable[[_T], str] = str) -> list[ParameterSet]:
+    """The values as parameters; a test run tries the first one and every `many`th after it."""
+    every = list(values)
+    tried = set(range(0, len(every), many))
+    return [
+        pytest.param(value, id=id_of(value), marks=() if index in tried else pytest.mark.thorough)
+        for index, value in enumerate(every)
+    ]

@@ -112,6 +112,7 @@ async def test_a_guest_is_blocked_here_and_the_rest_is_named_as_the_home_organis
     assert [entry.method for entry in writes(bench, guest)] == ["PATCH"]
 
 
+@pytest.mark.thorough
 async def test_a_shared_mailbox_that_cannot_sign_in_keeps_that_and_loses_the_rest(bench: Bench) -> None:
     await ask(bench, "invoices@contoso.com")
     await bench.click("Lock now", by="alex", where="thread")
@@ -129,6 +130,7 @@ async def test_a_synced_account_that_must_be_blocked_on_premises_is_never_called
     assert not bench.user("patti").active_sessions()
 
 
+@pytest.mark.thorough
 async def test_a_synced_account_that_the_cloud_may_block_is_blocked_and_the_password_is_left_to_people() -> None:
     async with Bench.start(SimulatorConfig(synced_write=SyncedWrite.ACCEPTED)) as bench:
         await ask(bench, "patti@contoso.com")
@@ -149,6 +151,7 @@ async def test_what_the_app_may_not_do_is_refused_by_name_and_stops_nothing_else
     assert "Try again…" in card.buttons
 
 
+@pytest.mark.thorough
 async def test_a_step_whose_outcome_is_unknown_is_tried_again_alone() -> None:
     async with Bench.start(settings={"verify_patience_seconds": "0.5"}) as bench:
         fault = Fault(service="graph", method="POST", path="revokeSignInSessions", status=500, times=1)
@@ -173,6 +176,7 @@ async def test_a_dropped_answer_is_read_back_and_not_sent_again(bench: Bench) ->
     assert len(writes(bench, "megan")) == 3
 
 
+@pytest.mark.thorough
 async def test_an_account_that_became_privileged_after_the_question_voids_the_approval(bench: Bench) -> None:
     await ask(bench, "megan@contoso.com")
     world = bench.sim.world
@@ -184,6 +188,7 @@ async def test_an_account_that_became_privileged_after_the_question_voids_the_ap
     assert writes(bench, "megan") == []
 
 
+@pytest.mark.thorough
 async def test_an_asker_who_lost_the_role_confirms_in_vain(bench: Bench) -> None:
     await ask(bench, "megan@contoso.com")
     for group in bench.sim.world.tenant.groups.values():
@@ -253,6 +258,7 @@ async def test_unusual_names_are_found(bench: Bench, written: str, name: str) ->
     assert card.has(name)
 
 
+@pytest.mark.thorough
 async def test_an_object_id_names_its_account(bench: Bench) -> None:
     card = await open_incident(bench, bench.user("megan").id.upper())
     assert card.has("Megan Bowen")
@@ -293,6 +299,7 @@ async def test_an_expired_approval_says_so_and_changes_nothing() -> None:
         assert writes(bench, "megan") == []
 
 
+@pytest.mark.thorough
 async def test_a_directory_that_shows_the_change_late_is_waited_for() -> None:
     async with Bench.start(SimulatorConfig(replication_seconds=1.5)) as bench:
         await lock(bench, "megan@contoso.com")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simulator.bench import Bench
 from tests.stories.steps import open_incident
 
@@ -15,6 +17,7 @@ async def test_every_press_of_look_again_looks_again(bench: Bench) -> None:
         await bench.until(lambda seen=before: len(bench.sim.world.journal.entries(service="cmdlet")) > seen, 20)
 
 
+@pytest.mark.thorough
 async def test_a_press_that_comes_twice_is_one_round(bench: Bench) -> None:
     await open_incident(bench, "megan@contoso.com")
     await bench.until_button("Look again", by="alex", where="thread", timeout=40)

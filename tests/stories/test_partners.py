@@ -80,6 +80,7 @@ async def test_partners_are_told_and_answer(tmp_path: Path) -> None:
             assert (len(server.got), len(sent_mails(bench))) == (1, 2)
 
 
+@pytest.mark.thorough
 async def test_without_configured_partners_people_are_told_how_and_may_start_the_banks_clock() -> None:
     async with Bench.start(SimulatorConfig(audit_query_seconds=0, device_seconds=0)) as bench:
         await lock(bench, "megan@contoso.com")

@@ -81,6 +81,7 @@ async def test_what_a_killed_bot_leaves_another_finishes(database_url: str) -> N
         await locked_once(bench, "megan", _TAKEN_OVER_SECONDS)
 
 
+@pytest.mark.thorough
 async def test_a_rolling_replacement_loses_nothing(database_url: str) -> None:
     async with replicas(2, database_url, _AT_ONCE) as (bench, shared):
         await ask(bench, "megan@contoso.com")

@@ -112,6 +112,7 @@ async def test_a_second_yes_brings_no_second_file(bench: Bench) -> None:
     assert [file.finished for file in bench.teams.files.values()] == [True, False]
 
 
+@pytest.mark.thorough
 async def test_somebody_else_cannot_take_it_with_the_same_question(bench: Bench) -> None:
     question = await offered(bench, "Get everything")
     await bench.teams.answer_file(question, by="diego", accept=True)

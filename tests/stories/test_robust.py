@@ -39,6 +39,7 @@ def cards_in_thread(bench: Bench) -> list[Post]:
     return [post for post in bench.posts(by="alex", where="thread") if post.card is not None]
 
 
+@pytest.mark.thorough
 async def test_every_answer_comes_in_time_while_graph_is_slow_and_the_work_follows(usual_bench: Bench) -> None:
     bench = usual_bench
     await open_incident(bench, "megan@contoso.com")
@@ -78,7 +79,7 @@ async def test_every_answer_comes_in_time_while_graph_is_slow_and_the_work_follo
     assert writes(bench, "megan") == []
 
 
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("together", [True, pytest.param(False, marks=pytest.mark.thorough)])
 async def test_a_message_that_comes_three_times_opens_one_incident(bench: Bench, together: bool) -> None:
     # Refused at the door, so that the first of the three is as new to the bot as the others.
     said = await bench.say("compromise megan@contoso.com", by="alex", forgery=Forgery.NO_HEADER)
@@ -89,7 +90,7 @@ async def test_a_message_that_comes_three_times_opens_one_incident(bench: Bench,
     assert len(bench.posts(by="alex", where="thread")) == 1
 
 
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("together", [True, pytest.param(False, marks=pytest.mark.thorough)])
 async def test_a_confirmation_that_comes_five_times_locks_once(bench: Bench, together: bool) -> None:
     aim = await over_the_button(bench, "megan@contoso.com")
     answers = await aim.press_again(Redelivery(times=5, together=together))
@@ -185,6 +186,7 @@ async def test_the_headline_names_the_approver_who_could_not_be_asked(bench: Ben
     assert card.has("Asked: Diego Siciliani")
 
 
+@pytest.mark.thorough
 async def test_the_headline_says_that_no_approver_could_be_asked_and_can_be_decided_on(bench: Bench) -> None:
     bench.teams.blocked_by.add(bench.user("adele").id)
     bench.teams.without_app.add(bench.user("diego").id)
