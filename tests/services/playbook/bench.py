@@ -107,7 +107,7 @@ class Things:
 
     async def _verify(self, ctx: Context, change: Change) -> bool:
         self.before_verify(change.item)
-        return not self.open[change.item]
+        return not self.open.get(change.item, False)  # what is gone is shut
 
     async def _undo(self, ctx: Context, change: Change) -> None:
         self.before_undo(change.item)
