@@ -71,6 +71,7 @@ from services.triggers.work import Triggers
 log = logging.getLogger("irbot")
 
 _AROUND_THE_WORK_SECONDS = 0.5
+_REQUESTS_AT_ONCE = 32  # what people ask for; the rest waits as rows
 
 
 class Application:
@@ -243,7 +244,9 @@ class Application:
         )
         turns = Turns(self.parts)
         self.publisher = Publisher(self.parts)
-        durable.register(JOB, turns.handle, pending=requests.unfinished, give_up=turns.gave_up)
+        durable.register(
+            JOB, turns.handle, pending=requests.unfinished, give_up=turns.gave_up, at_once=_REQUESTS_AT_ONCE
+        )
         _register_steps(durable, preparation, on_demand, runner)
         durable.register(OFFER, deliveries.offer, pending=deliveries.pending_offers, give_up=deliveries.gave_up)
         durable.register(DELIVER, deliveries.deliver, pending=deliveries.pending_deliveries, give_up=deliveries.gave_up)

@@ -20,6 +20,11 @@ class Background:
         self._closed = False
 
     @property
+    def under_way(self) -> int:
+        """How much is under way."""
+        return len(self._tasks)
+
+    @property
     def closed(self) -> bool:
         """Whether nothing new is taken."""
         return self._closed

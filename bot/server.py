@@ -45,6 +45,8 @@ class Patience:
     """How long the endpoints wait."""
 
     answer_seconds: float = 1.7  # for the handler; we promise an answer within two
+    crowd: int = 24  # with more turns than that under way, an answer that is not there yet is not waited for so long
+    crowd_seconds: float = 0.6
     body_seconds: float = 10.0
     ready_seconds: float = 5.0
 
@@ -93,7 +95,10 @@ class Bot:
         if self.background.closed:
             raise Rejected(503, "closing")
         turn = self.background.start(self._outcome(token, activity), f"turn {activity.type}")
-        await asyncio.wait({turn}, timeout=self._patience.answer_seconds)
+        patience = self._patience
+        await asyncio.wait({turn}, timeout=min(patience.crowd_seconds, patience.answer_seconds))
+        if not turn.done() and self.background.under_way <= patience.crowd:
+            await asyncio.wait({turn}, timeout=max(0.0, patience.answer_seconds - patience.crowd_seconds))
         is_invoke = activity.type == ActivityTypes.invoke
         if not turn.done():
             logger.warning("the turn goes on behind its answer")

@@ -14,6 +14,7 @@ import random
 import socket
 import sqlite3
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -48,6 +49,10 @@ _SWEEP_SECONDS = 5.0
 _ATTEMPTS = 8
 # The engine's pool also serves `asyncio.to_thread`; with few threads an outage of its database would block ours.
 _ENGINE_THREADS = 64
+# A start is some work for the engine's threads, which take the processor from the event loop: very many at once would
+# hold up the answers.
+_STARTS_AT_ONCE = 4
+_JOBS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class _Registered:
     run: Job
     pending: Pending
     give_up: GiveUp
+    places: asyncio.Semaphore
 
 
 class Durable:
@@ -77,6 +83,8 @@ class Durable:
         self._lock = lock
         self._jobs: dict[str, _Registered] = {}
         self._running: set[str] = set()
+        self._starting: Counter[str] = Counter()
+        self._starts = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._quiet = asyncio.Event()
         self._quiet.set()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -87,13 +95,14 @@ class Durable:
         self._heard: dict[str, tuple[datetime, float]] = {}  # the last heartbeat of each other process, and since when
         self.executor_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"[-36:]
 
-    def register(self, name: str, run: Job, *, pending: Pending, give_up: GiveUp) -> None:
+    def register(self, name: str, run: Job, *, pending: Pending, give_up: GiveUp, at_once: int = _JOBS_AT_ONCE) -> None:
         """Declares a job before `launch`.
 
         `pending` gives the keys whose rows are unfinished (they are started again if nobody runs them);
         `give_up(key, correlation_id)` settles the row of a job that failed for good, which is always our fault.
+        `at_once` is how many of them one process runs at a time; none may wait for another of its own kind.
         """
-        self._jobs[name] = _Registered(run, pending, give_up)
+        self._jobs[name] = _Registered(run, pending, give_up, asyncio.Semaphore(at_once))
 
     async def launch(self) -> None:
         """Starts the engine on this event loop, and takes over what dead processes left.
@@ -152,9 +161,17 @@ class Durable:
         """Starts a job unless it was started before; returns as soon as it is recorded."""
         if name not in self._jobs:
             raise KeyError(name)
-        # In a context of its own: the engine would take a job that is started by another for its child, and would give
-        # a resumed parent the children of its first life, whatever it asks for.
-        await asyncio.create_task(_start(name, key), context=contextvars.Context())
+        job = f"{name}:{key}"
+        self._starting[job] += 1
+        try:
+            async with self._starts:
+                # In a context of its own: the engine would take a job that is started by another for its child, and
+                # would give a resumed parent the children of its first life, whatever it asks for.
+                await asyncio.create_task(_start(name, key), context=contextvars.Context())
+        finally:
+            self._starting[job] -= 1
+            if not self._starting[job]:
+                del self._starting[job]
 
     async def idle(self) -> None:
         """Returns when no job runs in this process."""
@@ -197,7 +214,8 @@ class Durable:
         """Whether the job is settled. After too many failures it is given up; a row that cannot even say so waits."""
         registered, correlation_id = self._jobs[name], uuid.uuid4().hex[:12]
         try:
-            await registered.run(key)
+            async with registered.places:
+                await registered.run(key)
         except Exception:
             metrics.job_failed(name)
             log.exception("job %s %s failed (attempt %d, correlation %s)", name, key, attempt, correlation_id)
@@ -283,7 +301,7 @@ class Durable:
     async def _sweep(self) -> None:
         for name, registered in self._jobs.items():
             for key in await registered.pending():
-                if f"{name}:{key}" not in self._running:
+                if f"{name}:{key}" not in self._running and f"{name}:{key}" not in self._starting:
                     await self.start(name, key)
 
 

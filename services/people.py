@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,9 @@ from services.channel import Actor, Conversation, ConversationKind
 from services.database import Database, insert_once, tables
 from services.database.sealed import mark, marks
 from services.incidents.model import conversation_from_json
+
+_LATELY = timedelta(minutes=1)
+_MOST_LATELY = 5_000
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,23 @@ class People:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        self._lately: dict[tuple[str, str, str, str], datetime] = {}
 
     async def seen(self, actor: Actor, conversation: Conversation) -> None:
-        """Keeps the person's Teams id and, from a personal chat, the chat."""
+        """Keeps the person's Teams id and, from a personal chat, the chat.
+
+        Who presses again in a channel within a minute is not written down again.
+        """
         personal = asdict(conversation) if conversation.kind is ConversationKind.PERSONAL else None
+        now, sight = self._now(), (actor.object_id, actor.name, actor.teams_id, conversation.service_url)
+        last = self._lately.get(sight)
+        if personal is None and last is not None and timedelta(0) <= now - last < _LATELY:
+            return
         values: dict[str, Any] = {
             "name": actor.name,
             "teams_id": actor.teams_id,
             "service_url": conversation.service_url,
-            "last_seen": self._now(),
+            "last_seen": now,
         }
         if personal is not None:
             values["personal"] = personal
@@ -50,6 +61,9 @@ class People:
             if not await insert_once(connection, tables.people, object_id=actor.object_id, **values):
                 known = tables.people.c.object_id == actor.object_id
                 await connection.execute(sa.update(tables.people).where(known).values(**values))
+        if len(self._lately) >= _MOST_LATELY:
+            self._lately.clear()
+        self._lately[sight] = now
 
     async def opened(self, object_id: str, name: str, conversation: Conversation) -> None:
         """Keeps a personal chat that we opened ourselves."""

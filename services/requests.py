@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +15,8 @@ import sqlalchemy as sa
 from services import logs
 from services.database import Database, insert_once, tables
 
-_LOOK_SECONDS = 0.2
+# How soon another process's answer is looked for; then ever more seldom, as very many may wait at once.
+_FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.2, 1.0
 
 
 class RequestState(StrEnum):
@@ -61,19 +63,21 @@ class Requests:
         the reason may be gone, and every check is made again. With `again_after_seconds` so is what was done that
         long ago: nobody delivers a click again so late.
         """
+        correlation_id = logs.correlation.get() or logs.new_correlation_id()
         for _ in range(100):
+            new = Request(key, body, RequestState.RECEIVED, None, correlation_id, self._now())
             async with self._database.write() as connection:
-                await insert_once(
+                is_new = await insert_once(
                     connection,
                     tables.requests,
                     key=key,
                     body=dict(body),
                     actor_id=actor_id,
-                    state=RequestState.RECEIVED.value,
-                    correlation_id=logs.correlation.get() or logs.new_correlation_id(),
-                    received_at=self._now(),
+                    state=new.state.value,
+                    correlation_id=new.correlation_id,
+                    received_at=new.received_at,
                 )
-                existing = await self._get(connection, key)
+                existing = new if is_new else await self._get(connection, key)
             refused = may_repeat and existing is not None and existing.state is RequestState.REFUSED
             if existing is not None and not refused and not self._is_over(existing, again_after_seconds):
                 return existing
@@ -121,6 +125,7 @@ class Requests:
         """The finished request, or None when it is not finished in time."""
         end = asyncio.get_running_loop().time() + seconds
         event = self._finished.setdefault(key, asyncio.Event())
+        pause = _FIRST_LOOK_SECONDS
         try:
             while True:
                 request = await self.get(key)
@@ -129,11 +134,10 @@ class Requests:
                 left = end - asyncio.get_running_loop().time()
                 if left <= 0:
                     return None
-                try:
-                    async with asyncio.timeout(min(left, _LOOK_SECONDS)):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, pause)):
                         await event.wait()
-                except TimeoutError:
-                    continue
+                pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
         finally:
             self._finished.pop(key, None)
 

@@ -16,12 +16,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from services.database import sealed
+from services.database import sealed, sqlite_driver
 from services.database.sealed import Seal
 
 _WRITES = "irbot_writes"
 _BUSY_SECONDS = 15
 _MIGRATION_LOCK = 4_871_102_660_073_221
+_SQLITE = {"timeout": _BUSY_SECONDS, "async_creator_fn": sqlite_driver.connect}
 # A replica that freezes in the middle of a transaction holds its locks; after this PostgreSQL takes them back.
 _LET_GO = "-c idle_in_transaction_session_timeout=30s"
 
@@ -101,7 +102,7 @@ class Database:
         if not is_sqlite(url):
             return cls(create_async_engine(_postgres(url, _LET_GO), pool_pre_ping=True, pool_size=10))
         parsed = parsed.set(drivername="sqlite+aiosqlite")
-        engine = create_async_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+        engine = create_async_engine(parsed, connect_args=_SQLITE)
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return cls(engine)
@@ -114,7 +115,7 @@ class Database:
             return cls(create_async_engine(_postgres(url, "-c default_transaction_read_only=on")))
         file = Path(parsed.database or "").absolute().as_uri()
         read_only = sa.URL.create("sqlite+aiosqlite", database=file, query={"mode": "ro", "uri": "true"})
-        engine = create_async_engine(read_only, connect_args={"timeout": _BUSY_SECONDS})
+        engine = create_async_engine(read_only, connect_args=_SQLITE)
         sa.event.listen(engine.sync_engine, "connect", _leave_transactions_to_us)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return cls(engine)
@@ -177,4 +178,6 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite_driver.Connection)
+    driver.begin_with("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -203,6 +203,18 @@ async def test_a_slow_handler_is_answered_for_and_goes_on(bench: Bench) -> None:
     assert (await bench.post(bench.channel.click()))[1]["value"] == {"type": "AdaptiveCard"}
 
 
+@pytest.mark.parametrize("patience", [Patience(answer_seconds=60, crowd=3, crowd_seconds=0.05)])
+async def test_in_a_crowd_nobody_waits_long(bench: Bench) -> None:
+    bench.handler.hold = asyncio.Event()
+    few = [asyncio.create_task(bench.post(bench.channel.click())) for _ in range(3)]
+    await asyncio.sleep(0.2)
+    assert not any(each.done() for each in few)
+    _, body = await bench.post(bench.channel.click())
+    assert "Still working" in body["value"]
+    bench.handler.hold.set()
+    assert [status for status, _ in await asyncio.gather(*few)] == [200, 200, 200]
+
+
 @pytest.mark.parametrize("patience", [Patience(answer_seconds=0.05)])
 async def test_a_late_error_is_told_too(bench: Bench) -> None:
     bench.handler.hold = asyncio.Event()

@@ -287,6 +287,49 @@ async def test_rows_without_a_job_are_started_by_the_sweep(jobs: Jobs) -> None:
     await _until(lambda: jobs.began == ["lost"])
 
 
+async def test_the_sweep_leaves_alone_what_is_about_to_be_started(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, gate, started = services.durable._start, asyncio.Event(), list[str]()
+
+    async def late(name: str, key: str) -> None:
+        started.append(key)
+        await gate.wait()
+        await start(name, key)
+
+    monkeypatch.setattr(services.durable, "_start", late)
+    jobs.rows = [str(number) for number in range(12)]
+    first = [asyncio.create_task(jobs.durable.start("job", key)) for key in jobs.rows]
+    await _until(lambda: len(started) > 1)
+    await jobs.durable._sweep()
+    assert len(started) < len(jobs.rows)  # not all at once
+    gate.set()
+    await asyncio.gather(*first)
+    await _until(lambda: sorted(jobs.began) == sorted(jobs.rows))
+    assert sorted(started) == sorted(jobs.rows)
+
+
+async def test_of_a_kind_no_more_run_at_once_than_it_allows(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'irbot.sqlite'}"
+    database = await Database.open(url)
+    durable, running, most, done = _durable(database, url, tmp_path), 0, 0, list[str]()
+
+    async def run(key: str) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        done.append(key)
+
+    idle = Jobs()
+    durable.register("few", run, pending=idle.pending, give_up=idle.give_up, at_once=3)
+    await durable.launch()
+    await asyncio.gather(*(durable.start("few", str(number)) for number in range(9)))
+    await _until(lambda: len(done) == 9)
+    assert most == 3
+    await durable.close()
+    await database.close()
+
+
 # -- hardening ---------------------------------------------------------------------------------------------------------
 
 

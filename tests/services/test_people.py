@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from services.channel import Actor
-from services.database import Database
+from services.database import Database, tables
 from services.people import People, Person
 from tests.services.fakes import CHANNEL, PERSONAL, Clock, actor
 
@@ -14,8 +15,13 @@ ALEX = actor("alex")
 
 
 @pytest.fixture
-def people(database: Database) -> People:
-    return People(database, Clock())
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def people(database: Database, clock: Clock) -> People:
+    return People(database, clock)
 
 
 async def test_a_person_is_known_from_the_first_word(people: People) -> None:
@@ -39,6 +45,32 @@ async def test_every_word_refreshes_what_changes(people: People) -> None:
     await people.seen(Actor("alex", "Alexandra", "29:new"), replace(CHANNEL, service_url="https://other.example/"))
     found = await people.get("alex")
     assert found == Person("alex", "Alexandra", "29:new", "https://other.example/", None)
+
+
+async def test_who_presses_again_and_again_is_written_down_once_a_minute(
+    people: People, clock: Clock, database: Database
+) -> None:
+    async def last_seen() -> object:
+        async with database.read() as connection:
+            return await connection.scalar(sa.select(tables.people.c.last_seen))
+
+    first = clock()
+    await people.seen(ALEX, CHANNEL)
+    clock.pass_by(minutes=0.9)
+    await people.seen(ALEX, CHANNEL)
+    assert await last_seen() == first
+    clock.pass_by(minutes=0.2)
+    await people.seen(ALEX, CHANNEL)
+    assert await last_seen() == clock()
+
+
+async def test_a_personal_chat_is_kept_whenever_it_speaks(people: People) -> None:
+    await people.seen(ALEX, PERSONAL)
+    await people.forget_personal("alex")
+    await people.seen(ALEX, PERSONAL)
+    found = await people.get("alex")
+    assert found is not None
+    assert found.personal == PERSONAL
 
 
 async def test_many_first_words_at_once_are_one_person(people: People) -> None:
