@@ -6,6 +6,7 @@ it cannot know which one it was.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -109,20 +110,35 @@ def _chain(calls: Iterable[Entry]) -> float:
 
 
 def _query(calls: Iterable[Entry], seconds: float) -> float:
-    """A query of the audit log is asked for, runs, and is read page by page."""
+    """A query of the audit log is asked for, runs, is found to have ended, and is read page by page; each by itself."""
     mine = [call for call in calls if _QUERIES in call.path]
     asked = [_took(call) for call in mine if call.method == "POST"]
-    read = [_took(call) for call in mine if call.path.endswith("/records")]
-    return min(asked) + seconds + sum(read) if asked else 0.0
+    looked: defaultdict[str, list[float]] = defaultdict(list)
+    for call in mine:
+        query, _, part = call.path.partition(f"{_QUERIES}/")[2].partition("/")
+        if query and not part and call.method == "GET":
+            looked[query].append(_took(call))
+    longest = max(
+        (min(took) + _pages_of(mine, f"{_QUERIES}/{query}/records") for query, took in looked.items()), default=0.0
+    )
+    return min(asked) + seconds + longest if asked else 0.0
 
 
 def _pages(calls: Iterable[Entry]) -> float:
     """The longest list that was read page by page: each page names the next one."""
-    lists: defaultdict[tuple[str, str], float] = defaultdict(float)
+    return _pages_of(calls, "")
+
+
+def _pages_of(calls: Iterable[Entry], ending: str) -> float:
+    """The longest of the lists whose address ends so. The same list may have been read more than once."""
+    pages: defaultdict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     for call in calls:
-        if any("skiptoken" in name.lower() for name in call.query):
-            lists[call.method, call.path] += _took(call)
-    return max(lists.values(), default=0.0)
+        if call.method == "GET" and call.path.endswith(ending):
+            options = {name.lower(): value for name, value in call.query.items()}
+            page = options.pop("$skiptoken", "")
+            list_ = pages[call.service, call.path, str(sorted(options.items()))]
+            list_[page] = min(_took(call), list_.get(page, math.inf))
+    return max((sum(each.values()) for each in pages.values()), default=0.0)
 
 
 def _cmdlet(call: Entry) -> str:

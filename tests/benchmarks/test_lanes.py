@@ -56,7 +56,18 @@ def test_what_needs_an_answer_comes_behind_it() -> None:
     calls += [_exchange("Get-MailboxFolderStatistics", 0.4), _exchange("Get-MailboxFolderPermission", 0.5)]
     assert lanes(calls)["exchange chain"] == pytest.approx(0.3 + 0.4 + 0.5)
     pages = [_graph("/auditLogs/signIns", 0.2), *[_graph("/auditLogs/signIns", 0.2, **{"$skiptoken": "x"})] * 3]
-    assert lanes(pages)["pages"] == pytest.approx(0.6)
+    assert lanes(pages)["pages"] == pytest.approx(0.4)
+
+
+def test_the_pages_of_a_list_come_one_after_another_and_lists_beside_each_other() -> None:
+    def page(number: int, name: str, took: float = 0.2) -> Entry:
+        token = {"$skiptoken": str(number)} if number else {}
+        return _graph("/auditLogs/signIns", took, **{"$filter": name}, **token)
+
+    calls = [*(page(number, "a") for number in range(4)), *(page(number, "b") for number in range(3))]
+    assert lanes(calls)["pages"] == pytest.approx(0.8)
+    read_again = [*calls, *(page(number, "a", 0.1) for number in range(2))]
+    assert lanes(read_again)["pages"] == pytest.approx(0.6)
 
 
 def test_calls_that_name_no_cmdlet_stand_in_no_chain() -> None:
@@ -66,7 +77,9 @@ def test_calls_that_name_no_cmdlet_stand_in_no_chain() -> None:
 def test_a_query_of_the_audit_log_runs_its_time() -> None:
     queries = "/security/auditLog/queries"
     calls = [_graph(queries, 0.3, method="POST"), _graph(f"{queries}/q", 0.1), _graph(f"{queries}/q/records", 0.2)]
-    assert lanes(calls, seconds_of_a_query=4.0)["audit query"] == pytest.approx(4.5)
+    assert lanes(calls, seconds_of_a_query=4.0)["audit query"] == pytest.approx(4.6)
+    beside = [_graph(queries, 0.3, method="POST"), _graph(f"{queries}/r", 0.1), _graph(f"{queries}/r/records", 0.1)]
+    assert lanes([*calls, *beside], seconds_of_a_query=4.0)["audit query"] == pytest.approx(4.6)
 
 
 def test_the_longest_lane_decides() -> None:
