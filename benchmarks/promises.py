@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks import answers, blast, bulk, crowd, locking, microsoft365, starting
+from benchmarks import answers, blast, bulk, crowd, locking, microsoft365, recall, starting
 from benchmarks.table import Row, at_most, count, megabytes, milliseconds, seconds, times
 
 
@@ -58,6 +58,12 @@ PROMISES: Mapping[str, Promise] = {
         Promise("First start to ready", "start", at_most(seconds, starting.READY_SECONDS)),
         Promise("Next start to ready", "start", at_most(seconds, starting.READY_SECONDS)),
         Promise("Memory when idle", "start", at_most(megabytes, starting.IDLE_BYTES)),
+        Promise(recall.MISSED, "score", at_most(count, 0)),
+        Promise(recall.STAYED, "score", at_most(count, 0)),
+        Promise(recall.ALARMS, "score", at_most(count, 0)),
+        Promise(recall.HARMED, "score", at_most(count, 0)),
+        Promise(recall.SLOWEST, "score", at_most(times, recall.MOST_TIMES_THE_LEAST)),
+        Promise(recall.LONGEST, "score", at_most(seconds, recall.MOST_SECONDS)),
         Promise(f"{crowd.NAME}: half of them answered within", "crowd"),
         Promise(f"{crowd.NAME}: 99 % answered within", "crowd", at_most(seconds, crowd.ANSWER_SECONDS)),
         Promise(f"{crowd.NAME}: without a good answer", "crowd", at_most(count, 0)),

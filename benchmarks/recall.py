@@ -20,6 +20,7 @@ from typing import Any
 
 from app import APPLICATION, Application
 from benchmarks.lanes import least_seconds
+from benchmarks.table import Row, count, seconds
 from services.approvals import PlanKind
 from services.database import Database
 from services.incidents import store, timeline
@@ -32,6 +33,13 @@ from simulator.bench import Bench, Build
 from simulator.config import SimulatorConfig
 from simulator.stories import STORIES, Expected, Story, Told, evicted, harmed
 from simulator.stories import apply as tell
+
+MISSED = "All stories: deeds that were not found"
+STAYED = "All stories: deeds that work on behind the eviction"
+ALARMS = "All stories: false alarms"
+HARMED = "All stories: taken from the owner"
+SLOWEST = "Slowest investigation, throttle-aware limit"
+LONGEST = "Longest investigation"
 
 _ASKER = "alex"
 _PATIENCE_SECONDS = 300.0
@@ -277,6 +285,32 @@ def _texts(value: object) -> Iterable[str]:
         yield str(value)
 
 
+# -- the figures ---------------------------------------------------------------------------------------------------
+
+
+async def measure() -> tuple[list[Row], list[str]]:
+    """Plays every story, and counts over all of them."""
+    scores = [await play(story, realistic=True) for story in STORIES.values()]
+    return rows(scores), [_line(score) for score in scores if score.slow or not score.whole]
+
+
+def rows(scores: Sequence[StoryScore]) -> list[Row]:
+    """All stories together, as lines of the table."""
+    slowest = max(scores, key=lambda score: score.times_the_least)
+    longest = max(score.seconds for score in scores)
+    counted = {
+        MISSED: sum(len(score.missed) for score in scores),
+        STAYED: sum(len(score.stayed) for score in scores),
+        ALARMS: sum(len(score.false_alarms) for score in scores),
+        HARMED: sum(len(score.harmed) for score in scores),
+    }
+    return [
+        *(Row(name, number, count, target=0) for name, number in counted.items()),
+        Row(SLOWEST, slowest.seconds, seconds, slowest.least, MOST_TIMES_THE_LEAST, target_is_ratio=True),
+        Row(LONGEST, longest, seconds, target=MOST_SECONDS),
+    ]
+
+
 # -- the command ---------------------------------------------------------------------------------------------------
 
 
@@ -317,9 +351,7 @@ def _share(part: int, whole: int) -> str:
 def _played(story: Story) -> StoryScore:
     score = asyncio.run(play(story, realistic=True))
     _say(
-        f"{story.id:<22}{score.found:>3} of {score.expected:<3} found,"
-        f" {score.evicted:>2} of {score.lasting:<2} removed, {len(score.false_alarms)} false alarms,"
-        f" {score.seconds:5.1f} s, {score.times_the_least:.2f} times the least",
+        _line(score),
         *(f"    missed: {each}" for each in score.missed),
         *(f"    false alarm: {each}" for each in score.false_alarms),
         *(f"    not removed: {each}" for each in score.stayed),
@@ -327,6 +359,14 @@ def _played(story: Story) -> StoryScore:
         *(f"    not evaluated: {each}" for each in score.blind),
     )
     return score
+
+
+def _line(score: StoryScore) -> str:
+    return (
+        f"{score.story_id:<22}{score.found:>3} of {score.expected:<3} found,"
+        f" {score.evicted:>2} of {score.lasting:<2} removed, {len(score.false_alarms)} false alarms,"
+        f" {score.seconds:5.1f} s, {score.times_the_least:.2f} times the least"
+    )
 
 
 def _say(*lines: str) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from benchmarks import answers, blast, bulk, crowd, locking, microsoft365, page, starting
+from benchmarks import answers, blast, bulk, crowd, locking, microsoft365, page, recall, starting
 from benchmarks.machine import described
 from benchmarks.promises import Promise, in_order
 from benchmarks.table import Row, drawn
@@ -24,6 +24,7 @@ SUITE: Mapping[str, Measure] = {
 # What takes minutes is measured only where it is named.
 LONG: Mapping[str, Measure] = {
     "imap": bulk.measure,
+    "score": recall.measure,
     "crowd": crowd.measure,
     "blast-2000": blast.two_thousand,
     "blast-10000": blast.ten_thousand,

@@ -51,5 +51,14 @@ def test_each_limit_that_is_missed_ends_with_1(
     assert words in capsys.readouterr().out
 
 
+def test_the_figures_are_those_of_all_stories_and_of_the_worst() -> None:
+    scores = [GOOD, replace(GOOD, missed=("a", "b"), stayed=("c",)), replace(GOOD, seconds=30.0, least=29.0)]
+    told = {row.name: row for row in recall.rows(scores)}
+    assert [told[name].figure for name in (recall.MISSED, recall.STAYED, recall.ALARMS, recall.HARMED)] == [2, 1, 0, 0]
+    assert told[recall.SLOWEST].ratio == pytest.approx(1.2)
+    assert told[recall.LONGEST].figure == 30.0
+    assert [name for name, row in told.items() if row.over] == [recall.MISSED, recall.STAYED]
+
+
 def test_an_unknown_story_ends_with_2() -> None:
     assert recall.run(["no-such-story"]) == 2
