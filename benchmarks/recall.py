@@ -151,7 +151,7 @@ async def _times(bench: Bench, seconds_of_a_query: float) -> tuple[float, float]
         if incident.opened_at <= call.wall and call.wall <= proposed[-1]
     ]
     took = (proposed[-1] - incident.opened_at).total_seconds()
-    return took, least_seconds(calls, seconds_of_a_query=seconds_of_a_query)
+    return took, least_seconds(calls, seconds_of_a_query=seconds_of_a_query, of_a_round=True)
 
 
 # -- removing what was found ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,3 +86,57 @@ def test_a_query_of_the_audit_log_runs_its_time() -> None:
 def test_the_longest_lane_decides() -> None:
     calls = [_graph("/auditLogs/signIns")] * 6 + [_exchange("Get-Mailbox")]
     assert least_seconds(calls) == pytest.approx(10.2)
+
+
+_QUERIES = "/security/auditLog/queries"
+_HISTORY = [
+    _graph("/users/u", 0.3),
+    _graph("/users/u", 0.1),
+    _graph("/auditLogs/signIns", 0.2, **{"$filter": "userId eq 'u' and createdDateTime ge 2026-01-01"}),
+    replace(
+        _graph("", 0.5, **{"$filter": "userId eq 'u' and signInEventTypes/any(t: t eq 'nonInteractiveUser')"}),
+        path="/graph/beta/auditLogs/signIns",
+    ),
+    _graph("/auditLogs/signIns", 0.4, **{"$filter": "ipAddress eq '203.0.113.5'"}),
+]
+
+
+def test_in_a_round_a_place_is_asked_about_behind_both_kinds_of_sign_ins_and_they_behind_the_account() -> None:
+    assert lanes(_HISTORY, of_a_round=True)["graph chain"] == pytest.approx(0.1 + 0.5 + 0.4)
+    assert lanes(_HISTORY[:3], of_a_round=True)["graph chain"] == pytest.approx(0.1 + 0.2)
+
+
+def test_calls_of_no_round_need_nothing() -> None:
+    assert lanes(_HISTORY)["graph chain"] == pytest.approx(0.5)
+    assert lanes(_HISTORY)["reports"] == pytest.approx(0.2)
+
+
+def test_a_limit_begins_with_the_first_call_that_can_be_asked() -> None:
+    assert lanes(_HISTORY * 2, of_a_round=True)["reports"] == pytest.approx(0.1 + 10.0 + 0.2)
+    calls = [*_HISTORY[:2], *[_exchange("Get-Mailbox", 0.8)] * 8]
+    assert lanes(calls, of_a_round=True)["exchange"] == pytest.approx(0.1 + 1.6)
+    assert lanes(calls, of_a_round=True)["exchange chain"] == pytest.approx(0.1 + 0.8)
+
+
+def test_a_call_of_which_nothing_is_known_is_asked_at_once() -> None:
+    calls = [_graph("/users/u", 0.3), _graph("/users/u/mailboxSettings", 0.5), _graph("/groups/g", 0.1)]
+    found = lanes(calls, of_a_round=True)
+    assert found["graph chain"] == pytest.approx(0.5)
+    assert found["identity"] == pytest.approx(0.1)
+
+
+def test_in_a_round_a_query_is_asked_for_when_there_is_none_of_the_round_yet() -> None:
+    calls = [_graph("/users/u", 0.1), _graph(_QUERIES, 0.2), _graph(_QUERIES, 0.3, method="POST")]
+    calls += [_graph(f"{_QUERIES}/q", 0.1), _graph(f"{_QUERIES}/q/records", 0.2)]
+    found = lanes(calls, seconds_of_a_query=4.0, of_a_round=True)
+    assert found["audit query"] == pytest.approx(0.1 + 0.2 + 0.3 + 4.0 + 0.1 + 0.2)
+
+
+def test_files_are_searched_when_the_drive_is_known() -> None:
+    calls = [_graph("/users/u", 0.1), _graph("/users/u/drive", 0.2), _graph("/drives/d/root/search(q='x')", 0.3)]
+    assert lanes(calls, of_a_round=True)["graph chain"] == pytest.approx(0.6)
+
+
+def test_a_call_that_was_refused_as_too_many_makes_no_bound_longer() -> None:
+    refused = replace(_graph("/auditLogs/signIns", 0.2), status=429)
+    assert lanes([_graph("/auditLogs/signIns")] * 5 + [refused])["reports"] == pytest.approx(0.2)
