@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from botbuilder.core import InvokeResponse
@@ -36,6 +37,8 @@ from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE = 8
+
 ReadyCheck = Callable[[], Awaitable[bool]]
 Notes = Callable[[], Awaitable[Mapping[str, str]]]
 
@@ -44,7 +47,7 @@ Notes = Callable[[], Awaitable[Mapping[str, str]]]
 class Patience:
     """How long the endpoints wait."""
 
-    answer_seconds: float = 1.7  # for the handler; we promise an answer within two
+    answer_seconds: float = 1.7  # from the arrival on; we promise an answer within two
     crowd: int = 24  # with more turns than that under way, an answer that is not there yet is not waited for so long
     crowd_seconds: float = 0.6
     body_seconds: float = 10.0
@@ -61,14 +64,17 @@ class Bot:
         self.keys = keys
         self._patience = patience
         self.background = Background()
+        self._door = asyncio.Semaphore(_AT_ONCE)
         self._inbound = InboundAuthentication(settings, self.keys, service_urls)
         self._adapter = Adapter(settings, ChannelAuthentication(settings, self._inbound, connectors), self.background)
         self._turns = TurnBot(settings, handler, AllowedTeams(settings.allowed_teams, connectors.group_of_team))
 
     async def messages(self, request: web.Request) -> web.Response:
         """Takes one activity."""
+        arrived = asyncio.get_running_loop().time()
         with logs.bound(correlation=logs.new_correlation_id()), metrics.turn():
             try:
+                await self._come_in()
                 token = await self._inbound.verify(_authorization(request))
                 document = parse_body(await _body(request, self._patience.body_seconds))
                 try:
@@ -78,7 +84,7 @@ class Bot:
                         raise
                     logger.warning("malformed invoke refused: %s", malformed.reason)
                     return _json(invoke_error(HTTPStatus.BAD_REQUEST, malformed.reason, "This button cannot be read."))
-                return await self._turn(token, activity)
+                return await self._turn(token, activity, arrived)
             except Rejected as refusal:
                 logger.warning("request refused: %d %s", refusal.status, refusal.reason)
                 return _refusal(refusal)
@@ -86,19 +92,24 @@ class Bot:
                 logger.exception("the request failed")
                 return _refusal(Rejected(500, "bug"))
 
+    async def _come_in(self) -> None:
+        """Lets a few in at each turn of the event loop: to read very many requests is a long time without a pause."""
+        async with self._door:
+            await asyncio.sleep(0)
+
     async def close(self) -> None:
         """Lets turns end that are under way."""
         await self.background.close()
         await self.keys.close()
 
-    async def _turn(self, token: ChannelToken, activity: Activity) -> web.Response:
+    async def _turn(self, token: ChannelToken, activity: Activity, arrived: float) -> web.Response:
         if self.background.closed:
             raise Rejected(503, "closing")
         turn = self.background.start(self._outcome(token, activity), f"turn {activity.type}")
         patience = self._patience
-        await asyncio.wait({turn}, timeout=min(patience.crowd_seconds, patience.answer_seconds))
-        if not turn.done() and self.background.under_way <= patience.crowd:
-            await asyncio.wait({turn}, timeout=max(0.0, patience.answer_seconds - patience.crowd_seconds))
+        await _wait_until(turn, arrived + min(patience.crowd_seconds, patience.answer_seconds))
+        if self.background.under_way <= patience.crowd:
+            await _wait_until(turn, arrived + patience.answer_seconds)
         is_invoke = activity.type == ActivityTypes.invoke
         if not turn.done():
             logger.warning("the turn goes on behind its answer")
@@ -183,6 +194,13 @@ async def _passes(name: str, check: ReadyCheck, seconds: float) -> bool:
     except Exception as error:  # noqa: BLE001  # a check is somebody else's code, and its failure is an answer
         logger.warning("ready check %s failed: %r", name, error)
         return False
+
+
+async def _wait_until(turn: asyncio.Task[Any], moment: float) -> None:
+    """Waits for the end of a turn, no longer than until this moment of the loop."""
+    left = moment - asyncio.get_running_loop().time()
+    if left > 0 and not turn.done():
+        await asyncio.wait({turn}, timeout=left)
 
 
 def _authorization(request: web.Request) -> str | None:

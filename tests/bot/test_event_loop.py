@@ -81,7 +81,7 @@ async def test_the_loop_never_stalls_while_keys_and_tokens_are_slow(channel: Cha
                 conversation = {"id": f"a:{number}", "conversationType": "personal"}
                 activity = channel.activity(conversation=conversation, text="help", entities=[])
                 async with client.post("/api/messages", json=activity, headers=channel.headers()) as answer:
-                    assert answer.status == 200
+                    assert answer.status in {200, 202}  # the turn may go on behind its answer
 
             async def blast(post: Any = post, handler: HandlerDouble = handler) -> None:
                 handler.fail = RuntimeError("so that the bot answers, and needs a token")
