@@ -13,10 +13,13 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+
+from cryptography.fernet import Fernet
 
 from app import APPLICATION, Application
 from benchmarks.lanes import least_seconds
@@ -29,6 +32,7 @@ from services.incidents.timeline import AuditTag
 from services.playbook import BY_ID
 from services.playbook.ledger import Found, findings_of, runs_of
 from services.playbook.step import Finding, Risk, Severity, State
+from services.vault import Vault
 from simulator.bench import Bench, Build
 from simulator.config import SimulatorConfig
 from simulator.stories import STORIES, Expected, Story, Told, evicted, harmed
@@ -43,6 +47,7 @@ LONGEST = "Longest investigation"
 
 _ASKER = "alex"
 _PATIENCE_SECONDS = 300.0
+_LOOK_SECONDS = 0.1
 MOST_TIMES_THE_LEAST = 1.25
 MOST_SECONDS = 60.0
 _LATE_RECORDS = timedelta(hours=2)
@@ -106,39 +111,61 @@ class _Seen:
 async def play(
     story: Story, *, build: Build | None = None, seconds_of_a_query: float = 4.0, realistic: bool = False
 ) -> StoryScore:
-    """Plays one story in a tenant of its own up to what is found; `realistic` measures the time, and evicts."""
+    """Plays one story in a tenant of its own up to what is found; `realistic` measures the time, and evicts.
+
+    Where time is measured the bot is a process of its own, so that the tenant's work does not hold it up.
+    """
     config = SimulatorConfig(
         audit_query_seconds=seconds_of_a_query, latency="realistic" if realistic else "none", throttling=realistic
     )
-    async with Bench.start(config, build=build) as bench:
+    async with _staged(config, build, apart=realistic) as (bench, database):
         told = tell(story, bench.sim.world)
         await bench.say(f"compromise {told.upn}", by=_ASKER)
-        seen = await _investigated(bench, "")
-        took, least = await _times(bench, seconds_of_a_query)
+        seen = await _investigated(bench, database, "")
+        took, least = await _times(bench, database, seconds_of_a_query)
         alarms = _false_alarms(story, told, seen)
         if _missed(story, told, seen):
             bench.sim.world.clock.advance(_LATE_RECORDS.total_seconds())
-            nonce = await _round(bench)
+            nonce = await _round(database)
             await bench.until_button("Look again", by=_ASKER, where="thread", timeout=_PATIENCE_SECONDS)
             await bench.click("Look again", by=_ASKER, where="thread")
-            seen = await _investigated(bench, nonce)
+            seen = await _investigated(bench, database, nonce)
             alarms = tuple(dict.fromkeys((*alarms, *_false_alarms(story, told, seen))))
         missed = _missed(story, told, seen)
         score = StoryScore(story.id, len(_checkable(story)), missed, alarms, seen.blind, took, least)
         if not realistic:
             return score
         lasting = evicted(story, bench.sim.world)
-        await _evict(bench)
+        await _evict(bench, database)
         stayed = tuple(f"“{each}” still works" for each in evicted(story, bench.sim.world))
         lost = tuple(f"“{each}” was the owner's own" for each in harmed(story, bench.sim.world))
     return replace(score, lasting=len(lasting), stayed=stayed, harmed=lost)
 
 
-async def _times(bench: Bench, seconds_of_a_query: float) -> tuple[float, float]:
+@asynccontextmanager
+async def _staged(
+    config: SimulatorConfig, build: Build | None, *, apart: bool
+) -> AsyncIterator[tuple[Bench, Database]]:
+    """The tenant with its bot, in this process or apart, and the bot's database."""
+    if not apart:
+        async with Bench.start(config, build=build) as bench:
+            yield bench, _database(bench)
+        return
+    key = Fernet.generate_key().decode()
+    async with Bench.start(config, own_process=True, settings={"data_keys": key, "log_level": "WARNING"}) as bench:
+        database = Database.connect_to_read(f"sqlite+aiosqlite:///{bench.bot.folder / 'data' / 'irbot.sqlite'}")
+        database.seal(Vault((key,)))
+        try:
+            yield bench, database
+        finally:
+            await database.close()
+
+
+async def _times(bench: Bench, database: Database, seconds_of_a_query: float) -> tuple[float, float]:
     """What the round took from the opening of the incident on, and the least that its calls could have taken."""
-    incident = await _incident(bench)
+    incident = await _incident(database)
     assert incident is not None
-    async with _database(bench).read() as connection:
+    async with database.read() as connection:
         entries = await timeline.read(connection, incident.id)
     proposed = [
         entry.at
@@ -157,7 +184,7 @@ async def _times(bench: Bench, seconds_of_a_query: float) -> tuple[float, float]
 # -- removing what was found ---------------------------------------------------------------------------------------
 
 
-async def _evict(bench: Bench) -> None:
+async def _evict(bench: Bench, database: Database) -> None:
     """Locks the account and removes all that is ticked, as a responder does who changes nothing on the plan."""
     await bench.click("Lock account…", by=_ASKER, where="thread", patience=_PATIENCE_SECONDS)
     await bench.decide("Lock now", timeout=_PATIENCE_SECONDS)
@@ -165,10 +192,10 @@ async def _evict(bench: Bench) -> None:
     card = await bench.until_button("Remove what is ticked…", by=_ASKER, where="thread", timeout=_PATIENCE_SECONDS)
     if not any(each.get("value") for each in card.inputs.values()):
         return  # of a clean account nothing is ticked
-    nonce = await _round(bench)
+    nonce = await _round(database)
     await bench.click("Remove what is ticked…", by=_ASKER, where="thread")
     await bench.decide("Remove now", timeout=_PATIENCE_SECONDS)
-    await _investigated(bench, nonce)  # the round behind the eviction
+    await _investigated(bench, database, nonce)  # the round behind the eviction
 
 
 # -- reading what the bot shows ------------------------------------------------------------------------------------
@@ -182,29 +209,30 @@ def _database(bench: Bench) -> Database:
     return application.parts.database
 
 
-async def _incident(bench: Bench) -> Incident | None:
-    async with _database(bench).read() as connection:
+async def _incident(database: Database) -> Incident | None:
+    async with database.read() as connection:
         incidents, _ = await store.all_open(connection, limit=1)
     return incidents[0] if incidents else None
 
 
-async def _round(bench: Bench) -> str:
-    incident = await _incident(bench)
+async def _round(database: Database) -> str:
+    incident = await _incident(database)
     assert incident is not None
     return str(incident.investigation.get("nonce"))
 
 
-async def _investigated(bench: Bench, before: str) -> _Seen:
+async def _investigated(bench: Bench, database: Database, before: str) -> _Seen:
     """What is seen when the round after `before` has ended."""
 
     async def ended() -> Incident | None:
-        incident = await _incident(bench)
-        if incident is None or not incident.investigation.get("done"):
-            return None
-        return None if incident.investigation.get("nonce") == before else incident
+        incident = await _incident(database)
+        if incident and incident.investigation.get("done") and incident.investigation.get("nonce") != before:
+            return incident
+        await asyncio.sleep(_LOOK_SECONDS)  # who looks without a pause takes the processor from the bot
+        return None
 
     incident = await bench.until(ended, _PATIENCE_SECONDS, "the end of the investigation")
-    async with _database(bench).read() as connection:
+    async with database.read() as connection:
         findings = await findings_of(connection, incident.id)
         runs = await runs_of(connection, incident.id)
     nonce = incident.investigation.get("nonce")

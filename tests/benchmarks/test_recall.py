@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from benchmarks import recall
 from benchmarks.recall import MOST_SECONDS, StoryScore
+from services.database import tables
+from simulator.config import SimulatorConfig
 from simulator.stories import Story
 
 GOOD = StoryScore("guest", 2, (), (), (), seconds=12.0, least=10.0, lasting=2)
@@ -62,3 +66,15 @@ def test_the_figures_are_those_of_all_stories_and_of_the_worst() -> None:
 
 def test_an_unknown_story_ends_with_2() -> None:
     assert recall.run(["no-such-story"]) == 2
+
+
+async def test_a_bot_that_is_measured_runs_apart_and_its_incident_is_read_beside_it() -> None:
+    async with recall._staged(SimulatorConfig(), None, apart=True) as (bench, database):
+        assert bench.bot.pid != os.getpid()
+        await bench.say("compromise megan@contoso.com", by="alex")
+        incident = await bench.until(lambda: recall._incident(database), 30.0, "the incident")
+        assert incident.subject.upn == "megan@contoso.com"
+        assert await recall._round(database) == incident.investigation["nonce"]
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            async with database.write() as connection:
+                await connection.execute(sa.delete(tables.incidents))
