@@ -16,6 +16,8 @@ from services.errors import Throttled
 CONVERSATION_WINDOWS: tuple[tuple[int, float], ...] = ((7, 1), (8, 2), (60, 30), (1800, 3600))
 APP_WINDOWS: tuple[tuple[int, float], ...] = ((35, 1),)
 MOST_CALLS_PER_SECOND = 48  # of all kinds together
+# Of a steady budget's calls a tenth may come late and a tenth make up for a pause, all of them in the same second.
+_BUNCHED = 1.2
 _FEWEST = 5  # calls a second that are left to live cards whatever else is going on
 _MARGIN = 1.05  # the service's clock and the network are not ours
 _MOST_IDLE = 4096  # conversations remembered before the idle ones are dropped
@@ -76,7 +78,7 @@ class Pace:
 
     def leave(self, calls_per_second: float) -> None:
         """Leaves so many of Teams' calls to somebody who keeps a budget of their own; 0 takes them back."""
-        left = min(APP_WINDOWS[0][0], max(_FEWEST, int(MOST_CALLS_PER_SECOND - calls_per_second)))
+        left = min(APP_WINDOWS[0][0], max(_FEWEST, int(MOST_CALLS_PER_SECOND - calls_per_second * _BUNCHED)))
         self._app.narrow(self._per_app if calls_per_second == 0 else ((left, 1),))
 
     def hold(self, conversation: str | None, seconds: float) -> None:

@@ -141,7 +141,7 @@ def test_no_pattern_of_use_breaks_a_limit(pauses: list[tuple[str, float]]) -> No
 async def test_live_cards_leave_room_for_a_blast_and_take_it_back() -> None:
     time = Time()
     pace = _pace(time)
-    for blast, expected in ((35.0, 13), (48.0, 5), (0.0, 35)):
+    for blast, expected in ((20.0, 24), (35.0, 6), (48.0, 5), (0.0, 35)):
         pace.leave(blast)
         time.now += 100
         begun = time.now
@@ -150,4 +150,4 @@ async def test_live_cards_leave_room_for_a_blast_and_take_it_back() -> None:
         assert time.now == begun
         await pace.wait(f"chat-{blast}", 5)
         assert time.now > begun
-    assert pace.calls == 13 + 5 + 35 + 3
+    assert pace.calls == 24 + 6 + 5 + 35 + 4
