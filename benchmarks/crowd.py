@@ -139,7 +139,7 @@ def _rows(told: Sequence[tuple[float, str]], rows: int, gap: float) -> tuple[lis
         Row(f"{NAME}: half of them answered within", quantile(took, 0.5), milliseconds),
         Row(f"{NAME}: 99 % answered within", quantile(took, 0.99), seconds, target=ANSWER_SECONDS),
         Row(f"{NAME}: without a good answer", sum(faults.values()), count, target=0),
-        Row(f"{NAME}: not written down", max(0, different - rows), count, target=0),
+        Row(f"{NAME}: not done in the end", max(0, different - rows), count, target=0),
         Row(f"{NAME}: longest gap of the event loop", gap, milliseconds, target=GAP_SECONDS),
     ], [
         f"{NAME}: {len(told)} presses in {_ROUNDS * _EVERY_SECONDS:g} s, slowest {seconds(max(took))}"

@@ -67,7 +67,7 @@ PROMISES: Mapping[str, Promise] = {
         Promise(f"{crowd.NAME}: half of them answered within", "crowd"),
         Promise(f"{crowd.NAME}: 99 % answered within", "crowd", at_most(seconds, crowd.ANSWER_SECONDS)),
         Promise(f"{crowd.NAME}: without a good answer", "crowd", at_most(count, 0)),
-        Promise(f"{crowd.NAME}: not written down", "crowd", at_most(count, 0)),
+        Promise(f"{crowd.NAME}: not done in the end", "crowd", at_most(count, 0)),
         Promise(f"{crowd.NAME}: longest gap of the event loop", "crowd", at_most(milliseconds, crowd.GAP_SECONDS)),
         *_sending("blast", "400 people", click=True),
         *_sending("blast-2000", "2,000 people", click=True),
