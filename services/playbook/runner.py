@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ from services.incidents.subjects import recognise
 from services.microsoft365 import Microsoft365, urgently
 from services.plain_words import explain
 from services.playbook import by_hand
+from services.playbook.comparison import Compared, Work, compare, refused_words, shows, work_of
 from services.playbook.giving_back import PUT_BACK_BY
 from services.playbook.ledger import Effect, EffectState, Ledger, Run, RunKind, effects_of, runs_of
 from services.playbook.planner import Planner, our_fault, outcome_of
@@ -54,8 +55,6 @@ from services.triggers import rules
 
 log = logging.getLogger(__name__)
 
-_FIRST_LOOK_SECONDS = 0.25
-_LONGEST_LOOK_SECONDS = 8.0
 _REPLICATION_SECONDS = 10.0
 _UNANSWERED_SECONDS = 20.0
 
@@ -64,36 +63,12 @@ _OPEN_ENDS = frozenset(
     {State.FAILED, State.NEEDS_ON_PREMISES, State.NOT_EVALUATED, State.REFUSED, State.UNKNOWN, State.UNDONE}
 )
 
-_CHANGED = Outcome(State.REFUSED, "The account has changed since this was approved. Ask again.")
-
 # An effect that was made, or may have been; and how an undo ends that leaves nothing to put back.
 _MADE = frozenset({EffectState.INTENDED, EffectState.SENT, EffectState.SHOWN, EffectState.UNKNOWN})
 _PUT_BACK = frozenset({State.ACCEPTED, State.UNDONE})
 
 # A comparison that ends so has seen that nothing is left to do.
 _IS_SO = frozenset({State.ALREADY_SO, State.UNDONE})
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What a run does with one change: the step's own functions, or those of its undo."""
-
-    apply: Callable[[Context, Change], Awaitable[None]]
-    verify: Callable[[Context, Change], Awaitable[bool]]
-    ends_as: State
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """What is left of a plan right before the effect: nothing and why, or changes, and why the others may not be made.
-
-    `unread` are sentences about what could not be looked at this time.
-    """
-
-    settled: Outcome | None = None
-    changes: tuple[Change, ...] = ()
-    barred: Mapping[str, Outcome] = field(default_factory=dict)
-    unread: tuple[str, ...] = ()
 
 
 class _InTheWay(Exception):
@@ -263,12 +238,13 @@ class Runner:
             return
         self._posts.changed.set()
         ctx = replace(ctx, approved=planned, report=Report(lambda words: self._tell(run, words)))
-        work = _work_of(step, kind)
+        work = work_of(step, kind)
         begun = () if fresh else tuple(effect.change for effect in await self._effects(run))
         left = [change for change in planned.changes if change.item not in {each.item for each in begun}]
-        now = _Compared()
+        now = Compared()
         if left or not begun:
-            now = await self._compare(step, kind, work, replace(planned, changes=tuple(left)), ctx)
+            patience = min(_REPLICATION_SECONDS, self._settings.verify_patience_seconds)
+            now = await compare(step, work, replace(planned, changes=tuple(left)), ctx, patience)
             if now.settled is not None and not begun:
                 await self._end(run, now.settled, step)
                 return
@@ -279,7 +255,7 @@ class Runner:
         changes = (*to_do, *(change for change in left if change.item in barred))
         refused = await self._apply_all(run, step, ctx, work, to_do) | barred
         if changes and len(refused) == len(changes):
-            await self._end(run, _refused_words(changes, refused), step)
+            await self._end(run, refused_words(changes, refused), step)
         else:
             unread = tuple(dict.fromkeys((*planned.unread, *now.unread)))
             later(self._read_back(run, step, ctx, work, changes, refused, unread))
@@ -289,58 +265,8 @@ class Runner:
         await self._ledger.progress(run, words)
         self._posts.changed.set()
 
-    async def _compare(self, step: Step, kind: RunKind, work: _Work, planned: Plan, ctx: Context) -> _Compared:
-        """The world right before the effect against the plan that was approved.
-
-        Nothing left to do needs no approval; the same changes have one; anything else has none. What the new plan does
-        not have any more counts as done only where it shows: the plan may have missed what it could not read.
-        """
-        try:
-            if kind is RunKind.UNDO:
-                shown = await together(*(work.verify(ctx, change) for change in planned.changes))
-                if all(shown):
-                    return _Compared(Outcome(State.UNDONE, "It was put back before."))
-                return _Compared(changes=planned.changes)
-            now = await step.plan(ctx)
-        except IRBotError as error:
-            return _Compared(outcome_of(step, ctx, error, reading=True))
-        found = {change.item: change for change in now.changes}
-        moved = [
-            change
-            for change in planned.changes
-            if change.item in found and not Plan((change,)).same_changes(Plan((found[change.item],)))
-        ]
-        if moved or (planned.settled is not None and now.changes):
-            return _Compared(_CHANGED)
-        if now.settled is not None and now.settled.state is not State.ALREADY_SO:
-            return _Compared(now.settled)
-        missed = [change for change in planned.changes if change.item not in found]
-        whys = await together(*(self._why_not_so(step, ctx, work, change, now.unread) for change in missed))
-        barred = {change.item: why for change, why in zip(missed, whys, strict=True) if why is not None}
-        left = tuple(found[change.item] for change in planned.changes if change.item in found)
-        if not left and not barred:
-            return _Compared(now.settled or Outcome(State.ALREADY_SO, "It was done before."))
-        if not left and len(barred) == len(planned.changes):
-            return _Compared(_refused_words(planned.changes, barred))
-        return _Compared(changes=left, barred=barred, unread=now.unread)
-
-    async def _why_not_so(
-        self, step: Step, ctx: Context, work: _Work, change: Change, unread: tuple[str, ...]
-    ) -> Outcome | None:
-        """None where an approved change shows already; else why nobody may say so."""
-        try:
-            if await work.verify(ctx, change):
-                return None
-        except IRBotError as error:
-            outcome = outcome_of(step, ctx, error, reading=True)
-            return None if outcome.state is State.ALREADY_SO else outcome
-        patience = 0.0 if change.later else min(_REPLICATION_SECONDS, self._settings.verify_patience_seconds)
-        if await self._shows(ctx, work, change, patience):
-            return None
-        return Outcome(State.NOT_EVALUATED, " ".join(unread)) if unread else _CHANGED
-
     async def _apply_all(
-        self, run: Run, step: Step, ctx: Context, work: _Work, changes: tuple[Change, ...]
+        self, run: Run, step: Step, ctx: Context, work: Work, changes: tuple[Change, ...]
     ) -> dict[str, Outcome]:
         """Makes the changes in their order, and returns those that were refused, by item. One stops no other.
 
@@ -363,7 +289,7 @@ class Runner:
         return refused
 
     async def _apply(
-        self, run: Run, step: Step, ctx: Context, work: _Work, change: Change, *, again: bool = False
+        self, run: Run, step: Step, ctx: Context, work: Work, change: Change, *, again: bool = False
     ) -> Outcome | None:
         """Makes one change unless it was made before. Returns why it was refused. Raises _InTheWay for a conflict."""
         effect = await self._ledger.effect(run, change.item)
@@ -376,7 +302,7 @@ class Runner:
         else:
             change = effect.change  # what was seen before the effect, not what the approval saw
             patience = min(_REPLICATION_SECONDS, self._settings.verify_patience_seconds)
-            if await self._shows(ctx, work, change, patience):
+            if await shows(ctx, work, change, patience):
                 await self._ledger.mark(run, change, EffectState.SHOWN, self._now())
                 return None
         if not self._durable.holds_lease():
@@ -404,7 +330,7 @@ class Runner:
         run: Run,
         step: Step,
         ctx: Context,
-        work: _Work,
+        work: Work,
         changes: tuple[Change, ...],
         refused: Mapping[str, Outcome],
         unread: tuple[str, ...],
@@ -420,12 +346,12 @@ class Runner:
             change = effect.change if effect else planned
             unanswered = effect is None or effect.state is EffectState.UNKNOWN
             patience = 0.0 if change.later else self._settings.verify_patience_seconds
-            if not await self._shows(ctx, work, change, min(patience, _UNANSWERED_SECONDS) if unanswered else patience):
+            if not await shows(ctx, work, change, min(patience, _UNANSWERED_SECONDS) if unanswered else patience):
                 missing.append(change.what)
                 unknown = unknown or unanswered
         notes = (*ctx.report.notes.values(), *unread)
         if refused:
-            await self._end(run, _refused_words(changes, refused, missing), step)
+            await self._end(run, refused_words(changes, refused, missing), step)
         elif ctx.report.shortfalls:
             words = " ".join((*ctx.report.shortfalls.values(), *notes))
             await self._end(run, Outcome(State.FAILED, f"Checked, and not all is done. {words}"))
@@ -440,22 +366,6 @@ class Runner:
         else:
             words = f"Microsoft 365 said yes, but does not show it yet: {', '.join(missing)}. Look again in a while."
             await self._end(run, Outcome(State.ACCEPTED, " ".join((words, *notes))))
-
-    async def _shows(self, ctx: Context, work: _Work, change: Change, patience_seconds: float) -> bool:
-        """Reads until the change shows or patience ends; a read that fails is only a read that has not shown it."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + patience_seconds
-        pause = _FIRST_LOOK_SECONDS
-        while True:
-            try:
-                if await work.verify(ctx, change):
-                    return True
-            except IRBotError as error:
-                log.info("could not read back %s: %s", change.item, error.code)
-            if loop.time() + pause > end:
-                return False
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_LOOK_SECONDS)
 
     async def _end(self, run: Run, outcome: Outcome, step: Step | None = None) -> None:
         """Ends a run. What its step leaves to be done on-premises is a task before the run says so."""
@@ -554,31 +464,3 @@ class Runner:
 
 def _stopped_words(error: Stopped) -> str:
     return f"{explain(error).what} Ask again after “resume”."
-
-
-def _refused_words(changes: Sequence[Change], refused: Mapping[str, Outcome], missing: Sequence[str] = ()) -> Outcome:
-    """The end of a step of which a part, or all, was refused: the state of the first, and every reason once."""
-    outcomes = [refused[change.item] for change in changes if change.item in refused]
-    if len(changes) == 1:
-        return outcomes[0]
-    reasons: dict[str, list[str]] = {}
-    for change in changes:
-        if change.item in refused:
-            reasons.setdefault(refused[change.item].reason, []).append(change.what)
-    words = " ".join(f"Not done: {'; '.join(whats)}. {reason}" for reason, whats in reasons.items())
-    done = len(changes) - len(refused) - len(missing)
-    if done:
-        words += f" Done and checked: {done} of {len(changes)}."
-    if missing:
-        words += f" Sent, and does not show yet: {'; '.join(missing)}."
-    return Outcome(outcomes[0].state, words)
-
-
-def _work_of(step: Step, kind: RunKind) -> _Work:
-    if kind is RunKind.UNDO:
-        if not isinstance(step.undo, Undo):
-            raise Conflict(reason="nothing-to-undo", step=step.id)
-        return _Work(step.undo.apply, step.undo.verify, State.UNDONE)
-    if step.apply is None or step.verify is None:
-        raise Conflict(reason="nothing-to-apply", step=step.id)
-    return _Work(step.apply, step.verify, State.DONE)
