@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from services.errors import Throttled
 from services.microsoft365.operations import Row
 
-_SLACK = 1.05  # the service's clock starts when a request arrives, ours when it leaves
+# The service counts when a request arrives, we when it leaves: one may be on its way so much longer than another.
+_SLACK_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 60.0
 
 
@@ -96,7 +97,7 @@ class _Window:
         for _ in range(ahead + 1):
             turn = max(now, self._closed_until)
             if len(turns) == self._limit.calls:
-                turn = max(turn, turns[0] + self._limit.seconds * _SLACK)
+                turn = max(turn, turns[0] + self._limit.seconds + _SLACK_SECONDS)
             turns.append(turn)
         if turn <= now:
             self._taken.append(turn)

@@ -107,4 +107,4 @@ async def test_whoever_gives_up_takes_nothing_with_them() -> None:
     await asyncio.sleep(0)
     given_up.cancel()
     await asyncio.wait({given_up})
-    assert await ask() == pytest.approx(10.5)
+    assert await ask() == pytest.approx(10.25)
